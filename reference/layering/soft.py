@@ -1,0 +1,61 @@
+"""One step of the stable layering: from a surface to the gap behind it, its occupancy and its context."""
+
+from typing import NamedTuple
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from ..config import LayeringConfig
+from .envelope import lower_envelope, upper_envelope
+from .ramp import ramp
+from .visibility import soft_visibility
+
+
+class Gap(NamedTuple):
+    """What the layering says about the layer behind a surface D; every plane is (N, 1, H, W).
+
+    Attributes:
+        envelope: E, the nearest that the hidden surface can be.
+        source: the far side's own disparity carried level under the near one; source ≤ E.
+        occupancy: how much of the pixel can ever be seen of the hidden layer, in [0, 1].
+        unknown: 1 where the surface's own colours must not be used for the hidden layer, in [0, 1].
+        context: 1 on the far side of the gaps, from which the hidden layer is painted, in [0, 1].
+    """
+
+    envelope: torch.Tensor
+    source: torch.Tensor
+    occupancy: torch.Tensor
+    unknown: torch.Tensor
+    context: torch.Tensor
+
+
+class SoftLayering(nn.Module):
+    """The non-expansive layering of DESIGN §2: minima, maxima and ramps, no thresholds.
+
+    Args:
+        config: see `LayeringConfig`.
+        long_side: of the program's size, in pixels; the parallax is a fraction of it.
+    """
+
+    def __init__(self, config: LayeringConfig, long_side: int) -> None:
+        super().__init__()
+        self.slope = 0.5 / (config.max_parallax * long_side)
+        self.occupancy_ramp = config.occupancy_ramp * self.slope
+        self.visibility_start = config.visibility_start * self.slope
+        self.visibility_end = config.visibility_end * self.slope
+        self.edge_margin_px = config.edge_margin_px
+
+    def forward(self, disparity: torch.Tensor) -> Gap:
+        """Find what lies hidden behind `disparity` (N, 1, H, W) in [0, 1]."""
+        envelope, source = lower_envelope(disparity, self.slope)
+        occupancy = ramp(disparity - envelope, 0.0, self.occupancy_ramp)
+        margin = self.edge_margin_px
+        unknown = F.max_pool2d(occupancy, 2 * margin + 1, stride=1, padding=margin)
+        beside_near = ramp(upper_envelope(disparity, self.slope) - disparity, 0.0, self.occupancy_ramp)
+        context = torch.minimum(beside_near, 1.0 - unknown)
+        return Gap(envelope, source, occupancy, unknown, context)
+
+    def visibility(self, disparity: torch.Tensor) -> torch.Tensor:
+        """Return how visible each pixel of a surface (N, 1, H, W) may stay, in [0, 1]."""
+        return soft_visibility(disparity, self.visibility_start, self.visibility_end)

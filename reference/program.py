@@ -1,0 +1,117 @@
+"""`PhotoToLDI`: the whole of photo → layered depth image as one tensor program (DESIGN §2)."""
+
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from .depth.normalise import MomentNormalisation
+from .layering.soft import Gap, SoftLayering
+
+
+class Layers(NamedTuple):
+    """The program's outputs.
+
+    Attributes:
+        color: (1, L, 3, H, W) RGB in [0, 1]; layer 0 is the photo.
+        disparity: (1, L, 1, H, W) in [0, 1], larger is nearer; never nearer than the layer in front.
+        occupancy: (1, L, 1, H, W) in [0, 1].
+    """
+
+    color: torch.Tensor
+    disparity: torch.Tensor
+    occupancy: torch.Tensor
+
+
+class DepthStage(nn.Module):
+    """Photo → disparity in [0, 1], whatever the network's own scale is."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+        self.normalise: nn.Module = nn.Identity() if network.normalised else MomentNormalisation()
+
+    def forward(self, photo: torch.Tensor) -> torch.Tensor:
+        """(1, 3, H, W) RGB in [0, 1] → (1, 1, H, W)."""
+        return self.normalise(self.network(photo))
+
+
+class LayeringStage(nn.Module):
+    """Disparity → the gap behind it and how visible it may stay itself."""
+
+    def __init__(self, layering: SoftLayering) -> None:
+        super().__init__()
+        self.layering = layering
+
+    def forward(self, disparity: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """(1, 1, H, W) → the five planes of `Gap`, then visibility, each (1, 1, H, W)."""
+        return (*self.layering(disparity), self.layering.visibility(disparity))
+
+
+class InpaintingStage(nn.Module):
+    """One hidden layer: colour and disparity, within the bounds that make an LDI valid."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(
+        self,
+        color: torch.Tensor,
+        envelope: torch.Tensor,
+        source: torch.Tensor,
+        occupancy: torch.Tensor,
+        unknown: torch.Tensor,
+        context: torch.Tensor,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the hidden layer's colour (1, 3, H, W) and disparity (1, 1, H, W), full frame.
+
+        Colour is the layer in front's where nothing is hidden. Disparity is that of the far side there, and
+        never above the envelope, which is strictly behind wherever anything is hidden.
+        """
+        painted, guess = self.network(color, Gap(envelope, source, occupancy, unknown, context))
+        hidden_color = color + unknown * (painted.clamp(0.0, 1.0) - color)
+        hidden = source + occupancy * (guess - source)
+        return hidden_color.clamp(0.0, 1.0), torch.minimum(hidden, envelope).clamp(0.0, 1.0)
+
+
+class PhotoToLDI(nn.Module):
+    """Fixed shapes, no control flow on data: the whole of it is exported, not only its networks.
+
+    Args:
+        depth: a depth network (`DepthNetwork`).
+        layering: the stable layering.
+        inpaint: an inpainting network (`InpaintNetwork`).
+        layers: how many layers the LDI has, the visible one included.
+    """
+
+    def __init__(self, depth: nn.Module, layering: SoftLayering, inpaint: nn.Module, layers: int) -> None:
+        super().__init__()
+        self.depth = DepthStage(depth)
+        self.layering = LayeringStage(layering)
+        self.inpainting = InpaintingStage(inpaint)
+        self.layers = layers
+
+    def forward(self, photo: torch.Tensor) -> Layers:
+        """Map a photo (1, 3, H, W) RGB in [0, 1] to its LDI."""
+        return self.layer(photo, self.depth(photo))
+
+    def layer(self, photo: torch.Tensor, disparity: torch.Tensor) -> Layers:
+        """Map a photo and its disparity (1, 1, H, W) in [0, 1] to its LDI: steps 2 to 6 of DESIGN §2.
+
+        A layer is occupied only where the one before it is: deeper in, no camera within the parallax looks.
+        """
+        colors, disparities, occupancies = [photo], [disparity], []
+        reachable: torch.Tensor | None = None
+        for index in range(self.layers):
+            *gap, visibility = self.layering(disparities[-1])
+            occupancies.append(visibility if reachable is None else torch.minimum(reachable, visibility))
+            if index + 1 == self.layers:
+                break
+            occupancy = gap[2]
+            reachable = occupancy if reachable is None else torch.minimum(reachable, occupancy)
+            color, hidden = self.inpainting(colors[-1], *gap)
+            colors.append(color)
+            disparities.append(hidden)
+        stacked = (torch.stack(planes, dim=1) for planes in (colors, disparities, occupancies))
+        return Layers(*stacked)

@@ -15,7 +15,7 @@ class LayeringConfig:
     visibility_start: float = 2.0
     visibility_end: float = 6.0
     # Pixels this close to a tear mix both surfaces in the photo: they are not context.
-    edge_margin_px: int = 2
+    edge_margin_px: int = 1
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """`pocket`: the small inpainting network whose weights are embedded in the package."""
 
+import math
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -28,7 +30,7 @@ class PocketInpaint(nn.Module):
 
     def __init__(self, height: int, width: int) -> None:
         super().__init__()
-        self.levels = 4 if min(height, width) < 64 else 5
+        self.levels = min(6, int(math.log2(min(height, width) // 2)))
         self.enter = conv_unit(6, 16)
         self.downs = nn.ModuleList(
             [

@@ -19,7 +19,7 @@ def push_pull(color: torch.Tensor, weight: torch.Tensor, levels: int) -> torch.T
     """Fill colour where `weight` is 0 from where it is 1.
 
     Args:
-        color: (N, C, H, W); H and W multiples of 2**levels.
+        color: (N, C, H, W).
         weight: (N, 1, H, W) in [0, 1], how well each pixel is known.
         levels: how many halvings.
 
@@ -28,10 +28,19 @@ def push_pull(color: torch.Tensor, weight: torch.Tensor, levels: int) -> torch.T
     """
     planes = [torch.cat([color * weight, weight], dim=1)]
     for _ in range(levels):
-        pooled = F.avg_pool2d(planes[-1], 2)
+        pooled = F.avg_pool2d(_even(planes[-1]), 2)
         planes.append(pooled / pooled[:, -1:].clamp(min=SATURATION))
     filled = planes.pop()
     while planes:
         finer = planes.pop()
-        filled = finer + (1.0 - finer[:, -1:]) * upsample2(filled)
+        height, width = finer.shape[-2:]
+        filled = finer + (1.0 - finer[:, -1:]) * upsample2(filled)[..., :height, :width]
     return filled[:, :-1] / filled[:, -1:].clamp(min=SMALLEST_WEIGHT)
+
+
+def _even(plane: torch.Tensor) -> torch.Tensor:
+    """Repeat the last row or column where there is an odd number of them."""
+    height, width = plane.shape[-2:]
+    if height % 2 == 0 and width % 2 == 0:
+        return plane
+    return F.pad(plane, (0, width % 2, 0, height % 2), mode="replicate")

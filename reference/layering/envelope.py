@@ -55,7 +55,7 @@ def lower_envelope(disparity: torch.Tensor, slope: float) -> tuple[torch.Tensor,
 
 
 def upper_envelope(disparity: torch.Tensor, slope: float) -> torch.Tensor:
-    """Return U(p) = max_q D(q) − s·|p−q|₁: how far near surfaces reach over others; (N, 1, H, W), gain ≤ 1."""
+    """Return U(p) = max_q D(q) − s·|p−q|₁, how far near surfaces reach over others; gain ≤ 1."""
     height, width = disparity.shape[-2:]
     envelope = disparity
     for axis, longest in ((1, width), (0, height)):

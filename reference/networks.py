@@ -1,0 +1,45 @@
+"""Finding networks by name or by the path of their weights."""
+
+from pathlib import Path
+
+from torch import nn
+
+from .depth import pocket as pocket_depth
+from .depth.protocol import depth_networks
+from .errors import InputError
+from .inpaint import pocket as pocket_inpaint
+from .inpaint.protocol import inpaint_networks
+from .weights.store import load_weights
+
+
+def depth_network(name: str, height: int, width: int) -> nn.Module:
+    """Return the depth network `name` for one size: a registered name, or a safetensors file of `pocket`.
+
+    Raises:
+        InputError: no such name or file, or the file holds another network.
+    """
+    if name in depth_networks:
+        return depth_networks.get(name)(height, width)
+    _check_path(name, "depth", list(depth_networks))
+    network = pocket_depth.PocketDepth(height, width)
+    load_weights(network, Path(name))
+    return network.eval()
+
+
+def inpaint_network(name: str, height: int, width: int) -> nn.Module:
+    """Return the inpainting network `name` for one size; see `depth_network`."""
+    if name in inpaint_networks:
+        return inpaint_networks.get(name)(height, width)
+    _check_path(name, "inpainting", list(inpaint_networks))
+    network = pocket_inpaint.PocketInpaint(height, width)
+    load_weights(network, Path(name))
+    return network.eval()
+
+
+def _check_path(name: str, kind: str, known: list[str]) -> None:
+    """Refuse a name that is neither registered nor a weights file."""
+    if Path(name).suffix != ".safetensors" or not Path(name).is_file():
+        raise InputError(
+            f"unknown {kind} network {name!r}: give one of {', '.join(known)}, "
+            "or a .safetensors file that exists"
+        )

@@ -1,0 +1,225 @@
+"""manifest.json: what a bundle holds, and how an app has to feed it (DESIGN §4)."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from ..reference.config import LayeringConfig, PipelineConfig
+from ..reference.errors import InputError
+
+SCHEMA_VERSION = 1
+FORMATS = ("onnx", "coreml", "tflite")
+PRECISIONS = ("fp32", "fp16", "int8")
+STAGES = ("program", "depth", "layering", "inpainting")
+LARGEST_MANIFEST_BYTES = 16 << 20
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """One input or output of a model file, as an app has to give or read it.
+
+    Attributes:
+        name: as in the file.
+        shape: fixed.
+        dtype: "float32", "uint8", "int8".
+        layout: of the axes, e.g. "NCHW", "NHWC", "NLCHW", "NLHWC" (L: layers).
+        kind: "tensor", or "image" for Core ML's image input (RGB, 0–255).
+        range: of the values, e.g. (0.0, 1.0); (0.0, 255.0) for images.
+        scale, zero_point: real = (q − zero_point)·scale; None for float.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    layout: str
+    kind: str = "tensor"
+    range: tuple[float, float] = (0.0, 1.0)
+    scale: float | None = None
+    zero_point: int | None = None
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """One exported file (for .mlpackage a folder) of the bundle.
+
+    Attributes:
+        path: inside the bundle, with forward slashes.
+        stage: "program" for the whole, or "depth", "layering", "inpainting".
+        size: "HEIGHTxWIDTH".
+        format: one of `FORMATS`.
+        precision: one of `PRECISIONS`.
+        sha256: of the file, or of the folder (see `digest`).
+        bytes: size on disk.
+        inputs, outputs: in the file's own order.
+    """
+
+    path: str
+    stage: str
+    size: str
+    format: str
+    precision: str
+    sha256: str
+    bytes: int
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+
+@dataclass(frozen=True)
+class Substitution:
+    """An operation that an exporter replaced, and what that changed.
+
+    Attributes:
+        format, precision, size: of the file it happened in.
+        operation: what the program has.
+        replacement: what the file has instead.
+        reason: why.
+        max_abs_error: measured on the golden photo, over all outputs of the file the replacement is in.
+    """
+
+    format: str
+    precision: str
+    size: str
+    operation: str
+    replacement: str
+    reason: str
+    max_abs_error: float
+
+
+@dataclass(frozen=True)
+class GoldenFile:
+    """One file of golden/, with its checksum."""
+
+    path: str
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The whole of manifest.json.
+
+    Attributes:
+        pipeline: name and settings of the reference the files were made from.
+        weights: sha256 of the reference's weights by network ("depth", "inpaint").
+        files: every model file.
+        golden: every file of golden/.
+        sizes: the program's sizes, "HEIGHTxWIDTH".
+        preprocessing: in words and numbers, what an app does before the model.
+        recipe_hash: of the quantisation recipe, None without int8.
+        substitutions: see `Substitution`.
+        versions: of every tool that made the bundle.
+    """
+
+    pipeline: PipelineConfig
+    weights: dict[str, str]
+    files: tuple[ModelFile, ...]
+    golden: tuple[GoldenFile, ...]
+    sizes: tuple[str, ...]
+    preprocessing: dict[str, Any]
+    recipe_hash: str | None = None
+    substitutions: tuple[Substitution, ...] = ()
+    versions: dict[str, str] = field(default_factory=dict)
+    schema_version: int = SCHEMA_VERSION
+
+    def to_json(self) -> str:
+        """Return the text of manifest.json."""
+        return json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, source: str) -> "Manifest":
+        """Parse manifest.json.
+
+        Args:
+            text: its content.
+            source: its path, for messages.
+
+        Raises:
+            InputError: not JSON, of a newer schema, a field missing or of the wrong kind, or a path that
+                leaves the bundle's folder.
+        """
+        try:
+            raw = json.loads(text)
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise InputError(f"{source} is not JSON: {error}") from error
+        version = raw.get("schema_version") if isinstance(raw, dict) else None
+        if not isinstance(version, int):
+            raise InputError(f"{source} is not a bundle manifest: it has no schema_version")
+        if version > SCHEMA_VERSION:
+            raise InputError(
+                f"{source} has schema_version {version}, this ldikit reads up to {SCHEMA_VERSION}: "
+                "upgrade ldikit"
+            )
+        try:
+            manifest = cls(
+                pipeline=_pipeline(raw["pipeline"]),
+                weights={str(k): str(v) for k, v in raw["weights"].items()},
+                files=tuple(_model_file(f) for f in raw["files"]),
+                golden=tuple(
+                    GoldenFile(str(g["path"]), str(g["sha256"]), int(g["bytes"])) for g in raw["golden"]
+                ),
+                sizes=tuple(str(s) for s in raw["sizes"]),
+                preprocessing=dict(raw["preprocessing"]),
+                recipe_hash=raw.get("recipe_hash"),
+                substitutions=tuple(Substitution(**s) for s in raw.get("substitutions", ())),
+                versions={str(k): str(v) for k, v in raw.get("versions", {}).items()},
+                schema_version=version,
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InputError(f"{source} does not follow schema {version}: {error!r}") from error
+        for entry in (*manifest.files, *manifest.golden):
+            check_inside(entry.path, source)
+        return manifest
+
+
+def check_inside(path: str, source: str) -> None:
+    """Refuse a path that is absolute or climbs out of the bundle's folder.
+
+    Raises:
+        InputError: names the path.
+    """
+    pure = PurePosixPath(path)
+    if not path or pure.is_absolute() or ".." in pure.parts or "\\" in path or ":" in path:
+        raise InputError(f"{source} names the path {path!r}, which leaves the bundle's folder: not opened")
+
+
+def digest(path: Path) -> tuple[str, int]:
+    """Return sha256 and bytes of a file; of a folder, over the sorted relative names and contents."""
+    total = hashlib.sha256()
+    size = 0
+    if path.is_dir():
+        for child in sorted(p for p in path.rglob("*") if p.is_file()):
+            inner, bytes_ = digest(child)
+            total.update(f"{child.relative_to(path).as_posix()}\0{inner}\n".encode())
+            size += bytes_
+        return total.hexdigest(), size
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            total.update(block)
+            size += len(block)
+    return total.hexdigest(), size
+
+
+def _pipeline(raw: dict[str, Any]) -> PipelineConfig:
+    return PipelineConfig(**{**raw, "layering": LayeringConfig(**raw["layering"])})
+
+
+def _tensor(raw: dict[str, Any]) -> TensorSpec:
+    low, high = raw["range"]
+    return TensorSpec(
+        **{**raw, "shape": tuple(int(n) for n in raw["shape"]), "range": (float(low), float(high))}
+    )
+
+
+def _model_file(raw: dict[str, Any]) -> ModelFile:
+    tensors = {name: tuple(_tensor(t) for t in raw[name]) for name in ("inputs", "outputs")}
+    file = ModelFile(**{**raw, **tensors})
+    for value, known, what in (
+        (file.format, FORMATS, "format"),
+        (file.precision, PRECISIONS, "precision"),
+        (file.stage, STAGES, "stage"),
+    ):
+        if value not in known:
+            raise ValueError(f"unknown {what} {value!r}")
+    return file

@@ -1,4 +1,4 @@
-"""Where the viewer stands: a lateral shift, in units of the largest parallax that the layers were made for."""
+"""Where the viewer stands: a lateral shift, in units of the largest parallax of the layers."""
 
 import math
 from dataclasses import dataclass

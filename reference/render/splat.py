@@ -15,7 +15,7 @@ coverage until it is full.
 import numpy as np
 from numba import njit
 
-# Links hold up to this step between neighbours (pixels), and have let go at TEAR_END; between, both are mixed.
+# Links hold up to this step between neighbours, in pixels, and have let go at TEAR_END.
 TEAR = 1.0
 TEAR_END = 1.5
 # A hat squeezed narrower than this would make the view depend too steeply on disparity.
@@ -117,8 +117,8 @@ def splat(
 ) -> np.ndarray:
     """Lay all layers, nearest first.
 
-    Hidden layers come one line late: where they lie level with the layer in front, within a pixel of parallax,
-    the front layer is what is seen.
+    Hidden layers come one line late: where they lie level with the layer in front, within a pixel of
+    parallax, the front layer is what is seen.
 
     Args:
         color: (L, 3, H, W) float32.

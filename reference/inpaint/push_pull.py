@@ -33,9 +33,14 @@ def push_pull(color: torch.Tensor, weight: torch.Tensor, levels: int) -> torch.T
     filled = planes.pop()
     while planes:
         finer = planes.pop()
-        height, width = finer.shape[-2:]
-        filled = finer + (1.0 - finer[:, -1:]) * upsample2(filled)[..., :height, :width]
+        filled = finer + (1.0 - finer[:, -1:]) * _cropped(upsample2(filled), finer)
     return filled[:, :-1] / filled[:, -1:].clamp(min=SMALLEST_WEIGHT)
+
+
+def _cropped(plane: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    """Drop what `_even` repeated. A slice that drops nothing is left out: Core ML cannot convert its alias."""
+    height, width = like.shape[-2:]
+    return plane if plane.shape[-2:] == like.shape[-2:] else plane[..., :height, :width]
 
 
 def _even(plane: torch.Tensor) -> torch.Tensor:

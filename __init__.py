@@ -1,1 +1,37 @@
-"""ldikit."""
+"""ldikit: one photo to a layered depth image, as phone-ready models proven equal to the reference.
+
+The public API loads nothing heavy until it is called:
+
+    ldikit.reference()                        the float pipeline: photo (H, W, 3) uint8 → LDI
+    ldikit.open_bundle(path).runner(...)      an exported model with the same call
+    ldikit.verify(bundle, photos)             → ParityReport, whose bool() is the verdict
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from . import reference
+    from .reference.ldi import LDI
+    from .runtime.bundle import Bundle, open_bundle
+    from .runtime.parity.verify import ParityReport, verify
+
+__all__ = ["LDI", "Bundle", "ParityReport", "open_bundle", "reference", "verify"]
+
+_LAZY = {
+    "LDI": ".reference.ldi",
+    "Bundle": ".runtime.bundle",
+    "open_bundle": ".runtime.bundle",
+    "ParityReport": ".runtime.parity.verify",
+    "verify": ".runtime.parity.verify",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "reference":
+        return import_module(".reference", __name__)
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name], __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,73 @@
+"""`ldikit build`: export, verify, profile and report in one atomic bundle."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..reference.config import PipelineConfig
+from ..reference.sizes import ProgramSize
+from ..runtime.bundle import open_bundle
+from ..runtime.parity.verify import ParityReport, verify
+from ..runtime.profiling.profile import ProfileReport, profile
+from ..runtime.report.report import write_report
+from .bundle import export_bundle
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a build found out about its bundle."""
+
+    folder: Path
+    parity: ParityReport
+    profile: ProfileReport
+
+
+def build_bundle(
+    config: PipelineConfig,
+    destination: Path,
+    formats: tuple[str, ...],
+    precisions: tuple[str, ...],
+    sizes: tuple[ProgramSize, ...],
+    photos: list[Path],
+    gates: Path | None = None,
+    stages: bool = False,
+    overwrite: bool = False,
+) -> Built:
+    """Write a complete bundle: models, golden vectors, manifest, parity.json, profile.json, report.html.
+
+    A bundle that fails its gates is written too, with the failure in its report: the caller decides by
+    `Built.parity`.
+
+    Args:
+        config: the pipeline.
+        destination: folder of the bundle.
+        formats, precisions, sizes: what to export.
+        photos: to verify on.
+        gates: file of limits, None for those of the metric spec.
+        stages: also export depth, layering and inpainting by themselves.
+        overwrite: replace an existing bundle.
+
+    Raises:
+        LdikitError: nothing is written then.
+    """
+    results: dict[str, object] = {}
+
+    def check(folder: Path) -> None:
+        bundle = open_bundle(folder)
+        parity = verify(bundle, photos, gates=gates)
+        (folder / "parity.json").write_text(parity.to_json(), encoding="utf-8")
+        timing = profile(bundle)
+        (folder / "profile.json").write_text(timing.to_json(), encoding="utf-8")
+        write_report(folder / "report.html", bundle.manifest, parity, timing)
+        results.update(parity=parity, profile=timing)
+
+    export_bundle(
+        config,
+        destination,
+        formats=formats,
+        precisions=precisions,
+        sizes=sizes,
+        stages=stages,
+        overwrite=overwrite,
+        on_folder=check,
+    )
+    return Built(destination, results["parity"], results["profile"])  # type: ignore[arg-type]

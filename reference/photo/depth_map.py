@@ -14,6 +14,8 @@ MIN_SIDE = 8
 ASPECT_TOLERANCE = 0.02
 _NPY_MAGIC = b"\x93NUMPY"
 _STRIP = 256
+# Grey kept as a colour JPEG comes back with channels up to a dozen steps apart; a colour map's are 100 apart.
+_GREY_SPREAD = 16
 
 
 def read_depth_map(path: Path | str, photo_height: int, photo_width: int) -> np.ndarray:
@@ -102,12 +104,14 @@ def _read_picture(path: Path) -> np.ndarray:
         if rgba.getchannel("A").getextrema() != (255, 255):
             raise InputError(f"the depth map {path} is transparent in places: a depth is needed everywhere")
         image = rgba
-    channels = [np.asarray(channel) for channel in image.convert("RGB").split()]
-    if not all(np.array_equal(channels[0], other) for other in channels[1:]):
+    image = image.convert("RGB")
+    channels = [np.asarray(channel) for channel in image.split()]
+    spread = np.maximum.reduce(channels) - np.minimum.reduce(channels)
+    if spread.max() > _GREY_SPREAD:
         raise InputError(
             f"the depth map {path} is coloured: give grey values (brighter = nearer), not a colour map"
         )
-    return channels[0]
+    return np.asarray(image.convert("L"))
 
 
 def _normalise(values: np.ndarray, path: Path) -> np.ndarray:

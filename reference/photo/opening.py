@@ -15,7 +15,7 @@ from PIL import Image, ImageFile, TiffImagePlugin, UnidentifiedImageError
 from ..errors import InputError
 
 # Only decoders of formats that photos come in: Pillow has others that run programs (EPS) or are little tried.
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "HEIF", "AVIF", "TIFF", "BMP", "GIF")
+FORMATS = ("JPEG", "PNG", "WEBP", "HEIF", "AVIF", "TIFF", "BMP", "GIF")
 FORMAT_NAMES = "JPEG, PNG, WebP, HEIC, AVIF, TIFF, BMP or GIF"
 
 MAX_PIXELS = 100_000_000
@@ -56,8 +56,7 @@ def open_image(path: Path, what: str, min_side: int, max_aspect: float | None = 
     """
     with _opened(path, what) as stream:
         with _strict_decoder(path, what):
-            _register_heif()
-            image: Image.Image = Image.open(stream, formats=FORMATS)
+            image: Image.Image = Image.open(stream, formats=_decoders())
         _check_size(image.size, path, what, min_side, max_aspect)
         with _strict_decoder(path, what):
             if isinstance(image, TiffImagePlugin.TiffImageFile):
@@ -124,11 +123,16 @@ def _strict_decoder(path: Path, what: str) -> Iterator[None]:
         ImageFile.LOAD_TRUNCATED_IMAGES = lenient
 
 
-def _register_heif() -> None:
-    """Teach Pillow HEIC and HEIF; late, because libheif takes its time to load; twice is harmless."""
+def _decoders() -> tuple[str, ...]:
+    """Teach Pillow HEIC, and name those of `FORMATS` that it can read here (AVIF may be left out of a build).
+
+    Called late, because libheif takes its time to load; twice is harmless.
+    """
     from pillow_heif import register_heif_opener
 
     register_heif_opener()
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
 def _check_size(
@@ -170,7 +174,7 @@ def _check_tiff(image: TiffImagePlugin.TiffImageFile, path: Path, what: str) -> 
 def _orientation(image: Image.Image) -> int:
     """The EXIF orientation that is still to be applied; 1 where there is none or it cannot be read.
 
-    Read after decoding: TIFF and HEIF are turned by their decoders, and a PNG may have EXIF behind its pixels.
+    Read after decoding: TIFF and HEIF are turned by their decoders, a PNG may have EXIF behind its pixels.
     """
     try:
         with warnings.catch_warnings():

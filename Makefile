@@ -1,15 +1,48 @@
+# `make demo` and `make test` need nothing but Python >= 3.11: they make the environment themselves.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+OUT ?= out
 
-.PHONY: demo test test-slow lint bench install clean
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test test-slow lint format bench install clean
+
+# The main job on the bundled photos, then one 3D photo made by an exported model.
+demo: install
+	$(BIN)/ldikit build -o $(OUT)/phone --overwrite
+	$(BIN)/ldikit photo calibration/photos/flower.jpg -o $(OUT)/flower-3dphoto --overwrite
+	@echo "report:   $(OUT)/phone/report.html"
+	@echo "3D photo: $(OUT)/flower-3dphoto/video.mp4"
+
+test: install
+	$(BIN)/python -m pytest -m "not slow"
+
+# Minutes longer: a 12 megapixel photo's memory, the published hard rule on every development pair.
+test-slow: install
+	$(BIN)/python -m pytest -m slow
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: install
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: install
+	$(BIN)/python benchmarks/pocket.py --output $(OUT)/bench
 
 install: $(STAMP)
 
+# torch comes first and by itself, so that no other package's looser range decides which build of it is taken.
 $(STAMP): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet "torch==2.13.*"
 	$(BIN)/python -m pip install --quiet --editable ".[all,dev]"
 	touch $@
 
+clean:
+	rm -rf build dist *.egg-info $(OUT) .mypy_cache .ruff_cache .pytest_cache

@@ -1,4 +1,4 @@
-"""Backgrounds: what is seen where nothing stands in front. Ground under a sky, rooms, slanted walls, hills."""
+"""Backgrounds, seen where nothing stands in front: ground under a sky, rooms, slanted walls, hills."""
 
 from dataclasses import dataclass
 
@@ -85,7 +85,7 @@ def _footprint(view: View, disparity: Array, height: float) -> Array:
 def outdoors(
     rng: np.random.Generator, view: View, light: Light, height: float, unit: float = 2.0
 ) -> Backdrop:
-    """A level ground `height` metres below the camera, to the horizon, and the sky; now and then a path on it."""
+    """A level ground `height` metres below the camera, now and then with a path, and the sky."""
     ray = view.rays()
     disparity = np.maximum(ray[1] / np.float32(height), 0).astype(np.float32)
     ground = disparity > 1e-3
@@ -114,7 +114,7 @@ def outdoors(
 
 
 def room(rng: np.random.Generator, view: View, light: Light, height: float, size: float = 4.0) -> Backdrop:
-    """A room from inside: floor, ceiling, back wall, two side walls (some so far off that they are not seen)."""
+    """A room from inside: floor, ceiling, back wall, two side walls (some too far off to be seen)."""
     ray = view.rays()
     yaw = rng.normal(0, 0.35)
     c, s = float(np.cos(yaw)), float(np.sin(yaw))
@@ -172,7 +172,7 @@ def slanted_wall(rng: np.random.Generator, view: View, light: Light, slant: floa
 
 
 def hills(rng: np.random.Generator, view: View, light: Light, depth: float, top: float) -> Surface:
-    """Hills, woods or roofs against the sky, `depth` metres away; `top` is their mean height over distance."""
+    """Hills, woods or roofs on the skyline, `depth` metres off; `top` is their mean height over distance."""
     ray = view.rays()
     up, across = -ray[1] / np.maximum(ray[2], 0.1), ray[0] / np.maximum(ray[2], 0.1)
     line = noise(int(rng.integers(48)), float(rng.choice([0.9, 1.3, 1.7])))[int(rng.integers(SIZE))]

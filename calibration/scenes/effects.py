@@ -18,8 +18,8 @@ def _blurred(image: Array, radius: float) -> Array:
 def defocus(layers: Layers, near: float, radius: float, blur_near: bool) -> Array:
     """The visible picture (H×W×3) with what lies on one side of a depth out of focus.
 
-    The far side is completed behind the near one from the hidden layers before it is blurred, as a lens sees it:
-    the near thing does not smear into the background.
+    The far side is completed behind the near one from the hidden layers before it is blurred, as a lens
+    sees it: the near thing does not smear into the background.
 
     Args:
         near: disparity that divides near from far. radius: of the blur, pixels.
@@ -50,7 +50,9 @@ def camera(rng: np.random.Generator, layers: Layers) -> Array:
     image = _blurred(image, float(rng.uniform(0.35, 0.8)) * long / 512 + 0.1)
     if rng.random() < 0.3:
         image = image + (image - _blurred(image, 1.0)) * np.float32(rng.uniform(0.2, 0.8))
-    exposure = np.exp(rng.normal(0, 0.3)) * np.exp(rng.normal(0, 0.08, 3))
+    # The camera meters the scene, and not always well.
+    metered = rng.normal(0.42, 0.09) / max(0.6 * float(image.mean()) + 0.4 * float(image.std() * 2), 0.02)
+    exposure = np.clip(metered, 0.5, 6.0) * np.exp(rng.normal(0, 0.08, 3))
     grey = image.mean(-1, keepdims=True)
     image = (grey + (image - grey) * np.float32(rng.uniform(0.6, 1.4))) * exposure.astype(np.float32)
     if rng.random() < 0.5:
@@ -59,7 +61,7 @@ def camera(rng: np.random.Generator, layers: Layers) -> Array:
         image = image * (1 - np.float32(rng.uniform(0, 0.25)) * (x + y))[..., None]
     if rng.random() < 0.06:
         image = np.repeat(image.mean(-1, keepdims=True), 3, -1)
-    contrast, gamma = np.float32(rng.uniform(0.75, 1.3)), np.float32(np.exp(rng.normal(0, 0.25)))
+    contrast, gamma = np.float32(rng.uniform(0.75, 1.3)), np.float32(np.exp(rng.normal(0, 0.2)))
     image = np.clip((image - 0.5) * contrast + 0.5 + np.float32(rng.normal(0, 0.04)), 0, 1) ** gamma
     if rng.random() < 0.7:
         grain = rng.standard_normal(image.shape, dtype=np.float32)

@@ -26,9 +26,12 @@ def _air(rng: Rng) -> np.ndarray:
 
 def _outside(rng: Rng, size: Size, high: float, pitch: tuple[float, float], unit: float = 2.0) -> Stage:
     view = _view(rng, size, (0.6, 1.5), pitch)
-    light = random_light(rng, _air(rng), float(rng.choice([0, 0.002, 0.006, 0.015, 0.04])))
+    fog = float(rng.choice([0, 0, 0.002, 0.006, 0.015, 0.03])) / max(unit / 2, 1)
+    light = random_light(rng, _air(rng), fog)
     stage = Stage(rng, view, light, outdoors(rng, view, light, high, unit))
-    for depth in sorted(rng.uniform(30, 250, int(rng.integers(0, 4)))):
+    # Looking down there is no skyline.
+    ridges = int(rng.integers(0, 4)) if view.pitch < 0.35 else 0
+    for depth in sorted(rng.uniform(30, 250, ridges)):
         stage.put(hills(rng, view, light, float(depth), float(rng.uniform(0.02, 0.2))))
     return stage
 
@@ -42,12 +45,14 @@ def _cut_by_frame(stage: Stage, chance: float = 0.5) -> None:
     rng, view = stage.rng, stage.view
     if rng.random() > chance:
         return
-    z = rng.uniform(0.6, 1.4) * max(0.4 * stage.height, 0.3)
+    z = rng.uniform(0.8, 2.2) * max(0.4 * stage.height, 0.1)
     half = 0.5 * view.width / view.focal_px * z
     side = float(rng.choice([-1, 1]))
     tall = rng.uniform(0.5, 1.6) * half * 2
     style = rng.random()
-    drop = stage.height - 0.5 * view.height / view.focal_px * z
+    # Its foot is below the frame.
+    below = view.pitch + np.arctan(0.5 * view.height / view.focal_px)
+    drop = stage.height - float(z * np.tan(min(below, 1.4)) * rng.uniform(1.05, 1.5))
     if style < 0.3:
         stage.card(_pick(rng, (thin.branches, thin.blades, shapes.tree)), side * half * 0.9, z, tall, drop, 0)
     elif style < 0.55:
@@ -198,7 +203,14 @@ def portrait(rng: Rng, size: Size) -> Stage:
         )
         axis = np.tan(view.pitch) * z  # how far below the eye the middle of the picture lies at this depth
         lift = stage.height - axis - tall * rng.uniform(0.3, 0.5)
-        make = _pick(rng, (shapes.bust, shapes.bust, shapes.bust, shapes.animal, shapes.blob, shapes.person))
+        style = rng.random()
+        if style < 0.25:  # on its feet, whole
+            make, lift, size_m = shapes.animal, 0.0, float(stage.height * rng.uniform(0.4, 0.9))
+            if style < 0.1:
+                make, size_m = shapes.person, float(rng.normal(1.7, 0.1))
+            z = max(size_m / tall * z * float(rng.uniform(1.1, 1.8)), stage.height * 0.8)
+        else:
+            make = shapes.bust if style < 0.9 else shapes.blob
         stage.card(make, x, z, size_m, float(lift), 0.35)
     return stage
 
@@ -249,7 +261,7 @@ def wall(rng: Rng, size: Size) -> Stage:
 
 
 def collage(rng: Rng, size: Size) -> Stage:
-    """Anything anywhere: shapes hanging at random depths, so that no rule of place is a rule without exception."""
+    """Anything anywhere: shapes hanging at random depths, so that no rule of place always holds."""
     stage = (
         _outside(rng, size, 1.6, (-0.2, 0.5))
         if rng.random() < 0.5

@@ -1,4 +1,4 @@
-"""A material: a texture of the bank between two colours, read at any point with the blur its distance asks."""
+"""A material: a texture of the bank between two colours, averaged over what a pixel covers."""
 
 from dataclasses import dataclass
 

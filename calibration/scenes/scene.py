@@ -15,8 +15,8 @@ from .textures import Array
 class Scene:
     """A photo and what is truly there, visible or not.
 
-    Layers are sorted front to back at each pixel: layer 0 is visible, layer 1 the next surface behind it, and so
-    on to the background. A layer that is not occupied repeats the one in front.
+    Layers are sorted front to back at each pixel: layer 0 is visible, layer 1 the next surface behind it, and
+    so on to the background. A layer that is not occupied repeats the one in front.
 
     Attributes:
         photo: 3×H×W float32 in [0,1], what the camera made of the scene.
@@ -36,7 +36,7 @@ class Scene:
 
 
 def _normalised(rng: np.random.Generator, surfaces: list[Surface]) -> list[Surface]:
-    """The surfaces with disparity scaled so that what is seen fills [0,1] nearly, as a network's output does."""
+    """The surfaces with disparity scaled so that what is seen nearly fills [0,1], as networks give it."""
     low = float(surfaces[0].disparity.min())
     background = surfaces[0].disparity
     high = float(background.max())
@@ -57,6 +57,15 @@ def _normalised(rng: np.random.Generator, surfaces: list[Surface]) -> list[Surfa
         )
         for s in surfaces
     ]
+
+
+_TRIES = 4
+
+
+def _covered(layers: Layers) -> bool:
+    """Whether one near thing hides all the rest, so that the picture shows no scene."""
+    low, high = np.quantile(layers.disparity[0, ::4, ::4], (0.04, 0.96))
+    return bool(high - low < 0.08)
 
 
 def _channels_first(color: Array) -> Array:
@@ -105,8 +114,11 @@ def make_scene(
     names, shares = list(KINDS), np.array([share for _, share in KINDS.values()])
     drawn = str(rng.choice(names, p=shares / shares.sum()))
     kind = kind or drawn
-    stage = KINDS[kind][0](rng, (height, width))
-    layers = compose(_normalised(rng, [stage.backdrop.surface(stage.light), *stage.surfaces]), count)
+    for _ in range(_TRIES):
+        stage = KINDS[kind][0](rng, (height, width))
+        layers = compose(_normalised(rng, [stage.backdrop.surface(stage.light), *stage.surfaces]), count)
+        if kind == "wall" or not _covered(layers):
+            break
     layers = Layers(np.clip(layers.color, 0, 1), layers.disparity, layers.occupancy)
     photo = camera(rng, layers) if effects else layers.color[0]
     return layers_to_scene(layers, photo, kind)

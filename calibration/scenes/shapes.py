@@ -1,7 +1,8 @@
 """Outlines of upright things: people, trees, animals, fences, plants, and heads and shoulders.
 
-An outline maps coordinates u (right) and v (up), in units of the thing's height with its foot at (0, 0), to where
-it is (mask), how far it bulges towards the camera (relief, [0,1]) and which of its materials it shows (part).
+An outline maps coordinates u (right) and v (up), in units of the thing's height with its foot at (0, 0), to
+where it is (mask), how far it bulges towards the camera (relief, [0,1]) and which of its materials it shows
+(part).
 """
 
 from collections.abc import Callable
@@ -89,7 +90,7 @@ def bust(rng: np.random.Generator) -> Shape:
         )
         return is_face | hair | neck | body, dome.astype(np.float32), part
 
-    return Shape(outline, (-0.75, 0.75, -0.3, 1.05), ("skin", "wood", "cloth"))
+    return Shape(outline, (-0.75, 0.75, -1.5, 1.05), ("skin", "wood", "cloth"))
 
 
 def tree(rng: np.random.Generator) -> Shape:
@@ -101,7 +102,7 @@ def tree(rng: np.random.Generator) -> Shape:
     def outline(u: Array, v: Array) -> tuple[NDArray[np.bool_], Array, NDArray[np.int_]]:
         bole = (np.abs(u - sway * v * (1 - v)) < trunk * (1.25 - v)) & (v > 0) & (v < middle)
         squared = (u / broad) ** 2 + ((v - middle) / tall) ** 2
-        crown = squared + ragged * _rough(index, u, v, 0.9, 1.0) < 0.8
+        crown = squared + ragged * _rough(index, u, v, 0.7, 1.5) < 0.8
         relief = np.where(crown, 0.5 * _dome(squared) + 0.15 * _rough(index + 1, u, v, 0.9), 0.3)
         return bole | crown, np.clip(relief, 0, 1).astype(np.float32), np.where(crown, 0, 1)
 

@@ -47,7 +47,14 @@ class Stage:
             self.surfaces.append(surface)
 
     def spot(self, near: float, far: float, spread: float = 1.0) -> tuple[float, float]:
-        """A place (x, z) on the ground, within the frame mostly; near places are as likely as far ones are."""
+        """A place (x, z) on the ground, mostly within the frame; near ones are as likely as far ones."""
+        # The part of the ground that the camera sees.
+        half_view = np.arctan(0.5 * self.view.height / self.view.focal_px)
+        lowest, highest = self.view.pitch + half_view, self.view.pitch - half_view
+        near = max(near, 0.8 * self.height / float(np.tan(min(lowest, 1.5))))
+        if highest > 0.02:
+            far = min(far, self.height / float(np.tan(highest)))
+        far = max(far, 1.3 * near)
         z = float(np.exp(self.rng.uniform(np.log(near), np.log(far))))
         half = 0.5 * self.view.width / self.view.focal_px * z * spread
         return float(self.rng.uniform(-half, half)), z

@@ -1,7 +1,8 @@
 """Tileable textures: a bank of procedural patterns and photo crops, made once a process from fixed seeds."""
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +10,8 @@ from PIL import Image
 
 from ..sources import bundled_photos
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating[Any]]
+"""Arrays of this package: float32 in and out, whatever NumPy makes of the steps between."""
 SIZE = 256
 """Side of a texture at its finest level, in texels."""
 
@@ -83,7 +85,7 @@ def _wood(rng: np.random.Generator, n: int) -> Array:
     grain = np.sin(2 * np.pi * (rng.integers(4, 12) * _X + 0.12 * noise(n, 1.8, 0.1) + 0.37 * plank))
     tone = rng.standard_normal(planks)[plank.astype(int)]
     gap = (_X * planks) % 1.0 < 0.02 * planks / 3
-    return np.where(gap, 0.05, _unit((0.7 * grain + 0.6 * noise(n + 1, 1.0, 0.1) + 0.5 * tone))).astype(
+    return np.where(gap, 0.05, _unit(0.7 * grain + 0.6 * noise(n + 1, 1.0, 0.1) + 0.5 * tone)).astype(
         np.float32
     )
 
@@ -176,7 +178,7 @@ def _photo(rng: np.random.Generator, n: int) -> Array:
     return np.concatenate([crop, crop[::-1]], 0).astype(np.float32) / 255
 
 
-@lru_cache(maxsize=None)
+@cache
 def atlas(kind: str, variant: int) -> NDArray[np.uint8]:
     """All levels of one texture, each half as fine as the last, as rows: N×3 uint8, row-major by level.
 

@@ -1,4 +1,4 @@
-"""Outlines of thin things, whose edges are all depth edges: branches, fences, nets, lamps, grass, furniture."""
+"""Outlines of thin things, all edge: branches, fences, nets, lamps, grass, furniture."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ def _segment(u: Array, v: Array, a: Array, b: Array) -> tuple[Array, Array]:
 
 def branches(rng: np.random.Generator) -> Shape:
     """A bare tree, or twigs: segments that fork and taper."""
-    segments = []
+    segments: list[tuple[Array, Array, float]] = []
     tips = [
         (
             np.array([0.0, 0.0]),

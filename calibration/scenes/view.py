@@ -1,7 +1,7 @@
 """The camera of a scene: rays of all pixels, and where points of the world fall in the frame.
 
-World units are metres; x right, y down, z ahead, the camera at the origin. The ray of a pixel has depth 1 along
-the optical axis, so the ray's parameter at a hit is the depth there, and its inverse the disparity.
+World units are metres; x right, y down, z ahead, the camera at the origin. The ray of a pixel has depth 1
+along the optical axis, so the ray's parameter at a hit is the depth there, and its inverse the disparity.
 """
 
 from dataclasses import dataclass
@@ -69,7 +69,7 @@ class View:
         )
 
     def window(self, points: Array) -> tuple[int, int, int, int] | None:
-        """Smallest window (top, left, bottom, right) that holds the hull of world points N×3; None if unseen."""
+        """Smallest window (top, left, bottom, right) that holds world points N×3; None if unseen."""
         column, row, depth = self.project(points)
         if (depth <= NEAR).all():
             return None

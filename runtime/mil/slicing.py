@@ -1,0 +1,107 @@
+"""Cutting out and padding."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ...reference.errors import InputError
+from .registry import Bools, Call, Ints, operation
+
+
+def _step_slice(x: Tensor, axis: int, part: slice) -> Tensor:
+    """A slice of any step along an axis, with Python's meaning."""
+    start, stop, step = part.indices(x.shape[axis])
+    if step > 0:
+        index = [slice(None)] * x.ndim
+        index[axis] = slice(start, max(start, stop), step)
+        return x[tuple(index)]
+    return x.index_select(axis, torch.arange(start, min(start, stop), step))
+
+
+@operation("slice_by_index", moves=True)
+def slice_by_index(
+    call: Call,
+    x: Tensor,
+    begin: Ints,
+    end: Ints,
+    stride: Ints | None = None,
+    begin_mask: Bools | None = None,
+    end_mask: Bools | None = None,
+    squeeze_mask: Bools | None = None,
+) -> Tensor:
+    """x[begin:end:stride] on every axis; masks open an end, or take one element and drop the axis."""
+    nothing = (False,) * x.ndim
+    stride = stride or (1,) * x.ndim
+    from_start, to_end, single = begin_mask or nothing, end_mask or nothing, squeeze_mask or nothing
+    for numbers in (begin, end, stride, from_start, to_end, single):
+        if len(numbers) != x.ndim:
+            raise InputError(f"an argument has {len(numbers)} numbers, x rank {x.ndim}")
+    dropped = []
+    for axis in range(x.ndim):
+        first = None if from_start[axis] else begin[axis]
+        if single[axis]:
+            place = range(x.shape[axis])[first or 0]
+            x = x.narrow(axis, place, 1)
+            dropped.append(axis)
+        else:
+            last = None if to_end[axis] else end[axis]
+            x = _step_slice(x, axis, slice(first, last, stride[axis]))
+    return x.squeeze(tuple(dropped)) if dropped else x
+
+
+@operation("slice_by_size", moves=True)
+def slice_by_size(call: Call, x: Tensor, begin: Ints, size: Ints) -> Tensor:
+    """`size` elements from `begin` on every axis; size -1 takes the rest."""
+    for axis, (first, count) in enumerate(zip(begin, size, strict=True)):
+        first = first + x.shape[axis] if first < 0 else first
+        x = x.narrow(axis, first, x.shape[axis] - first if count == -1 else count)
+    return x
+
+
+def _reach(size: int, before: int, after: int, mode: str) -> Tensor:
+    """Which elements of an axis stand where, padding included."""
+    places = torch.arange(-before, size + after)
+    if mode == "replicate":
+        return places.clamp(0, size - 1)
+    if max(before, after) > size - 1:
+        raise InputError(f"reflects {max(before, after)} elements of an axis of {size}")
+    places = places.abs()
+    return torch.where(places > size - 1, 2 * (size - 1) - places, places)
+
+
+@operation("pad", moves=True)
+def pad(call: Call, x: Tensor, pad: Ints, mode: str = "constant", constant_val: float = 0.0) -> Tensor:
+    """Add before and after the last axes: a constant, the mirror image without the edge, or the edge."""
+    if len(pad) % 2 or len(pad) > 2 * x.ndim or min(pad, default=0) < 0:
+        raise InputError(f"pad is {list(pad)} for rank {x.ndim}: two numbers of at least 0 an axis wanted")
+    pairs = [(pad[2 * i], pad[2 * i + 1]) for i in range(len(pad) // 2)]
+    first = x.ndim - len(pairs)
+    sizes = [size + sum(pair) for size, pair in zip(x.shape[first:], pairs, strict=True)]
+    call.allocate((*x.shape[:first], *sizes))
+    if mode == "constant":
+        return F.pad(x, [number for pair in reversed(pairs) for number in pair], value=constant_val)
+    if mode not in ("reflect", "replicate"):
+        raise InputError(f"unknown mode {mode!r}")
+    for axis, (before, after) in enumerate(pairs, first):
+        if before or after:
+            x = x.index_select(axis, _reach(x.shape[axis], before, after, mode))
+    return x
+
+
+@operation("sliding_windows", moves=True)
+def sliding_windows(call: Call, x: Tensor, axis: int, size: int, stride: int = 1) -> Tensor:
+    """All windows along an axis, as a new axis behind it."""
+    axis %= x.ndim
+    return x.unfold(axis, size, stride).movedim(-1, axis + 1)
+
+
+@operation("band_part")
+def band_part(call: Call, x: Tensor, lower: int = -1, upper: int = -1) -> Tensor:
+    """Keep a band around the diagonal of the last two axes, zero elsewhere."""
+    rows, columns = torch.arange(x.shape[-2])[:, None], torch.arange(x.shape[-1])[None]
+    keep = torch.ones(x.shape[-2:], dtype=torch.bool)
+    if lower >= 0:
+        keep &= rows - columns <= lower
+    if upper >= 0:
+        keep &= columns - rows <= upper
+    return torch.where(keep, x, torch.zeros_like(x))

@@ -38,7 +38,7 @@ def push_pull(color: torch.Tensor, weight: torch.Tensor, levels: int) -> torch.T
 
 
 def _cropped(plane: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-    """Drop what `_even` repeated. A slice that drops nothing is left out: Core ML cannot convert its alias."""
+    """Drop what `_even` repeated; no slice that drops nothing: Core ML cannot convert an alias."""
     height, width = like.shape[-2:]
     return plane if plane.shape[-2:] == like.shape[-2:] else plane[..., :height, :width]
 

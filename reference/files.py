@@ -1,8 +1,11 @@
-"""Writing without loss: a file or folder appears whole or not at all, and nothing old is lost by an error."""
+"""Writing without loss: a file or folder appears whole or not at all, and nothing old is lost by an error.
+
+An interrupt (KeyboardInterrupt) counts as an error; so should SIGTERM, which the command line turns into one.
+"""
 
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,15 +19,25 @@ def check_new(path: Path, overwrite: bool) -> None:
     Raises:
         InputError: with what to do.
     """
-    if path.exists() and not overwrite:
-        raise InputError(f"{path} exists already: give another -o, or --overwrite to replace it")
-    parent = path.parent
-    while not parent.exists():
-        parent = parent.parent
-    if not parent.is_dir():
-        raise InputError(f"cannot write {path}: {parent} is not a folder")
-    if not os.access(parent, os.W_OK):
+    try:
+        if os.path.lexists(path) and not overwrite:
+            raise InputError(f"{path} exists already: give another -o, or --overwrite to replace it")
+        if path.is_dir() and _holds_the_working_folder(path):
+            raise InputError(f"cannot replace {path}: it is the working folder or holds it; give another -o")
+        parent = path.parent
+        while not parent.exists():
+            parent = parent.parent
+        if not parent.is_dir():
+            raise InputError(f"cannot write {path}: {parent} is not a folder")
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror or error}") from error
+    if not os.access(parent, os.W_OK | os.X_OK):
         raise InputError(f"cannot write {path}: no permission to write in {parent}")
+
+
+def _holds_the_working_folder(path: Path) -> bool:
+    """Say whether `path` is the working folder or one around it: replacing that would take far too much."""
+    return Path.cwd().is_relative_to(path.resolve())
 
 
 @contextmanager
@@ -38,37 +51,19 @@ def atomic_folder(path: Path, overwrite: bool = False) -> Iterator[Path]:
     """
     path = Path(path)
     check_new(path, overwrite)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or error}") from error
-    try:
-        temporary.chmod(0o755)
-        yield temporary
-        if path.exists():
-            _swap(temporary, path)
-        else:
-            temporary.rename(path)
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _swap(new: Path, old: Path) -> None:
-    """Put `new` in the place of `old`; if that fails, `old` stays."""
-    aside = Path(tempfile.mkdtemp(prefix=f".{old.name}.old.", dir=old.parent))
-    kept = aside / "kept"
-    old.rename(kept)
-    try:
-        new.rename(old)
-    except OSError:
-        kept.rename(old)
-        raise
-    finally:
-        if old.exists():
-            shutil.rmtree(aside, ignore_errors=True)
+    temporary = _beside(path, "new")
+    with _parents(path), _one_line(path, temporary):
+        try:
+            temporary.mkdir()
+            yield temporary
+            if not os.path.lexists(path):
+                temporary.rename(path)
+            elif overwrite:
+                _swap(temporary, path)
+            else:
+                raise InputError(f"{path} was made by something else meanwhile, and is left as it is")
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 @contextmanager
@@ -82,19 +77,79 @@ def atomic_file(path: Path, overwrite: bool = False) -> Iterator[Path]:
     check_new(path, overwrite)
     if path.is_dir():
         raise InputError(f"cannot write {path}: it is a folder")
+    temporary = _beside(path, "new")
+    with _parents(path), _one_line(path, temporary):
+        try:
+            temporary.touch(exist_ok=False)
+            yield temporary
+            if os.path.lexists(path) and not overwrite:
+                raise InputError(f"{path} was made by something else meanwhile, and is left as it is")
+            temporary.replace(path)
+        finally:
+            with suppress(OSError):
+                temporary.unlink()
+
+
+def _beside(path: Path, role: str) -> Path:
+    """Return an unused hidden name beside `path`, of the same suffix, never too long for the system."""
+    return path.parent / f".{path.stem[:40]}.{role}-{secrets.token_hex(6)}{path.suffix[:20]}"
+
+
+@contextmanager
+def _parents(path: Path) -> Iterator[None]:
+    """Make the folders above `path`; on error take away again those that were made and are empty."""
+    missing = []
+    parent = path.parent
+    while not parent.exists():
+        missing.append(parent)
+        parent = parent.parent
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
-        os.close(handle)
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or error}") from error
-    temporary = Path(name)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"cannot write {path}: {error.strerror or error}") from error
+        yield
+    except BaseException:
+        for folder in missing:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
+
+
+@contextmanager
+def _one_line(path: Path, temporary: Path) -> Iterator[None]:
+    """Turn an OSError of writing (full disk, no permission) into an `InputError` about `path`."""
     try:
-        yield temporary
-        temporary.chmod(0o644)
-        temporary.replace(path)
+        yield
     except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or error}") from error
+        reason = error.strerror or " ".join(str(error).split()) or type(error).__name__
+        if error.filename is not None:
+            file = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else None
+            if file is not None and file != temporary and not file.is_relative_to(temporary):
+                reason += f" ({file})"
+        raise InputError(f"cannot write {path}: {reason}") from error
+
+
+def _swap(new: Path, old: Path) -> None:
+    """Put `new` in the place of `old`; whatever goes wrong or interrupts, `old` stays."""
+    kept = _beside(old, "old")
+    try:
+        old.rename(kept)
+        new.rename(old)
+    except BaseException:
+        # Interrupted between the two, or just after either: the old one goes back unless the new one is in.
+        if os.path.lexists(kept) and not os.path.lexists(old):
+            kept.rename(old)
+        raise
     finally:
-        with suppress(FileNotFoundError):
-            temporary.unlink()
+        if os.path.lexists(old):
+            _remove(kept)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file, link or folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()

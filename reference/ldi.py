@@ -34,7 +34,11 @@ class LDI:
         layers, _, height, width = self.color.shape if self.color.ndim == 4 else (0, 0, 0, 0)
         for name, channels in zip(OUTPUT_NAMES, (3, 1, 1), strict=True):
             array = getattr(self, name)
-            if array.shape != (layers, channels, height, width) or layers < 1 or array.dtype != np.float32:
+            if (
+                array.shape != (layers, channels, height, width)
+                or array.size == 0
+                or array.dtype != np.float32
+            ):
                 raise InputError(
                     f"LDI {name} must be float32 (L, {channels}, H, W) like the other planes, "
                     f"got {array.dtype} {array.shape}"
@@ -94,7 +98,7 @@ class LDI:
         if photo is not None:
             if photo.shape != self.color.shape[1:]:
                 found.append(f"color: layer 0 is {self.color.shape[1:]}, the photo {photo.shape}")
-            elif np.abs(self.color[0] - photo).max() > PHOTO_TOLERANCE:
+            elif not np.abs(self.color[0] - photo).max() <= PHOTO_TOLERANCE:  # so that NaN is no match either
                 found.append("color: layer 0 is not the photo")
         return found
 

@@ -41,7 +41,8 @@ class Registry(Generic[T]):
             InputError: there is none; the message lists those there are.
         """
         if name not in self._entries:
-            raise InputError(f"unknown {self.kind} {name!r}; known: {', '.join(sorted(self._entries))}")
+            known = ", ".join(self) or "none"
+            raise InputError(f"unknown {self.kind} {name!r}; known: {known}")
         return self._entries[name]
 
     def __iter__(self) -> Iterator[str]:

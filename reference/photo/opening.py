@@ -37,7 +37,13 @@ _TIFF_SUBFILE, _TIFF_BITS, _TIFF_PHOTOMETRIC, _TIFF_PLANAR, _TIFF_DNG = 254, 258
 WHITE, INVERTED = "ldikit_white", "ldikit_inverted"
 
 
-def open_image(path: Path, what: str, min_side: int, max_aspect: float | None = None) -> Image.Image:
+def open_image(
+    path: Path,
+    what: str,
+    min_side: int,
+    max_aspect: float | None = None,
+    expected: tuple[str, str, tuple[int, int]] | None = None,
+) -> Image.Image:
     """Decode the first picture of an image file and turn it upright by its EXIF orientation.
 
     Args:
@@ -45,6 +51,7 @@ def open_image(path: Path, what: str, min_side: int, max_aspect: float | None = 
         what: what the user gave it as, for messages ("photo", "depth map").
         min_side: the smallest height and width accepted, in pixels.
         max_aspect: the longest side over the shortest that is accepted, or None for any.
+        expected: format, mode and (width, height) that the file must have, or None for any.
 
     Returns:
         The picture in the file's own mode, decoded, in memory, upright; `info` is the decoder's (and `WHITE`,
@@ -52,12 +59,17 @@ def open_image(path: Path, what: str, min_side: int, max_aspect: float | None = 
 
     Raises:
         InputError: the file is missing, no file, unreadable, empty, of another kind, damaged or truncated,
-            or its size is outside the limits (at most 100 megapixels).
+            its size is outside the limits (at most 100 megapixels), or it is not as expected.
     """
     with _opened(path, what) as stream:
         with _strict_decoder(path, what):
             image: Image.Image = Image.open(stream, formats=_decoders())
         _check_size(image.size, path, what, min_side, max_aspect)
+        if expected is not None and (image.format, image.mode, image.size) != expected:
+            raise InputError(
+                f"the {what} {path} must be {_describe(*expected)}, "
+                f"got {_describe(image.format or '?', image.mode, image.size)}"
+            )
         with _strict_decoder(path, what):
             if isinstance(image, TiffImagePlugin.TiffImageFile):
                 _check_tiff(image, path, what)
@@ -147,6 +159,11 @@ def _check_size(
         raise InputError(f"{got}: both sides must be at least {min_side}")
     if max_aspect is not None and max(size) > max_aspect * min(size):
         raise InputError(f"{got}: no side may be longer than {max_aspect:g} times the other; crop it")
+
+
+def _describe(kind: str, mode: str, size: tuple[int, int]) -> str:
+    """Return format, pixel mode and size in words."""
+    return f"a {kind} of mode {mode} and {size[0]}×{size[1]} pixels"
 
 
 def _check_tiff(image: TiffImagePlugin.TiffImageFile, path: Path, what: str) -> None:

@@ -61,7 +61,7 @@ def _sky(rng: np.random.Generator, ray: Array, horizon: Array) -> Array:
     elif style < 0.8:
         zenith = np.full(3, rng.uniform(0.55, 0.95)) + rng.normal(0, 0.02, 3)
     else:
-        zenith = palette_color(rng)
+        zenith = palette_color(rng).astype(float)
     blend = (1 - (1 - up) ** rng.uniform(1.5, 6))[..., None]
     color = horizon * (1 - blend) + np.clip(zenith, 0, 1).astype(np.float32) * blend
     if rng.random() < 0.7:

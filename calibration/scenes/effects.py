@@ -32,7 +32,9 @@ def defocus(layers: Layers, near: float, radius: float, blur_near: bool) -> Arra
         take = (disparity >= near) & layers.occupancy[k]
         behind[take] = layers.color[k][take]
         disparity = np.where(take, layers.disparity[k], disparity)
-    alpha = front.astype(np.float32)[..., None]
+    # Slopes go out of focus gradually; at a step the ramp is crossed at once.
+    ramp = np.clip((layers.disparity[0] - near) / np.float32(0.15) + 1, 0, 1)
+    alpha = (front if blur_near else ramp).astype(np.float32)[..., None]
     if blur_near:
         cover = _blurred(np.repeat(alpha, 3, -1), radius)
         return _blurred(layers.color[0] * alpha, radius) + behind * (1 - cover)
@@ -46,7 +48,11 @@ def camera(rng: np.random.Generator, layers: Layers) -> Array:
     long = max(height, width)
     if rng.random() < 0.4:
         focus = float(rng.uniform(0.25, 0.75))
-        image = defocus(layers, focus, float(rng.uniform(0.002, 0.012) * long), bool(rng.random() < 0.25))
+        near_share = float((layers.disparity[0, ::4, ::4] >= focus).mean())
+        radius = float(rng.uniform(0.002, 0.012) * long)
+        # A photographer keeps most of the picture, or the nearest thing, sharp.
+        if 0.05 < near_share < 0.9:
+            image = defocus(layers, focus, radius, near_share < 0.3 and bool(rng.random() < 0.35))
     image = _blurred(image, float(rng.uniform(0.35, 0.8)) * long / 512 + 0.1)
     if rng.random() < 0.3:
         image = image + (image - _blurred(image, 1.0)) * np.float32(rng.uniform(0.2, 0.8))

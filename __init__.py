@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from . import reference
     from .reference.ldi import LDI
     from .runtime.bundle import Bundle, open_bundle
-    from .runtime.parity.verify import ParityReport, verify
+    from .runtime.parity.result import ParityReport
+    from .runtime.parity.verify import verify
 
 __all__ = ["LDI", "Bundle", "ParityReport", "open_bundle", "reference", "verify"]
 
@@ -24,7 +25,7 @@ _LAZY = {
     "LDI": ".reference.ldi",
     "Bundle": ".runtime.bundle",
     "open_bundle": ".runtime.bundle",
-    "ParityReport": ".runtime.parity.verify",
+    "ParityReport": ".runtime.parity.result",
     "verify": ".runtime.parity.verify",
 }
 

@@ -133,7 +133,8 @@ def verify(
         check_new(json, overwrite)
     report = verify_bundle(open_bundle(bundle), _photos(photos), gates=gates)
     print_parity(report)
-    _write(json, report.to_json(), overwrite)
+    if json is not None:
+        report.write(json)
     raise typer.Exit(report.exit_code)
 
 

@@ -6,8 +6,10 @@ from pathlib import Path
 from ..reference.config import PipelineConfig
 from ..reference.sizes import ProgramSize
 from ..runtime.bundle import open_bundle
-from ..runtime.parity.verify import ParityReport, verify
-from ..runtime.profiling.profile import ProfileReport, profile
+from ..runtime.parity.result import ParityReport
+from ..runtime.parity.verify import verify
+from ..runtime.profiling.profile import profile
+from ..runtime.profiling.report import ProfileReport
 from ..runtime.report.report import write_report
 from .bundle import export_bundle
 
@@ -54,7 +56,7 @@ def build_bundle(
     def check(folder: Path) -> None:
         bundle = open_bundle(folder)
         parity = verify(bundle, photos, gates=gates)
-        (folder / "parity.json").write_text(parity.to_json(), encoding="utf-8")
+        parity.write(folder / "parity.json")
         timing = profile(bundle)
         (folder / "profile.json").write_text(timing.to_json(), encoding="utf-8")
         write_report(folder / "report.html", bundle.manifest, parity, timing)

@@ -1,0 +1,174 @@
+"""What the verbs print: plain lines and tables on standard output, coloured on a terminal only."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from ..reference.catalogue import CatalogueEntry
+    from .bundle import Bundle
+    from .doctor import Diagnosis
+    from .parity.result import CandidateResult, ParityReport
+    from .photo3d.photo import PhotoResult
+    from .profiling.report import ProfileReport
+
+VERDICT_STYLE = {"pass": "green", "fail": "bold red", "not_verified": "yellow"}
+
+# A pipe or a log file has no width: lines there are never broken.
+PIPE_WIDTH = 200
+
+
+def _console() -> Console:
+    console = Console()
+    return console if console.is_terminal else Console(width=PIPE_WIDTH)
+
+
+def _table(*columns: str, title: str | None = None) -> Table:
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="left" if index == 0 else "right")
+    return table
+
+
+def say(text: str) -> None:
+    """Print one line as it is."""
+    _console().print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def print_parity(report: ParityReport) -> None:
+    """Print a row for every candidate, then every gate that failed and every reason for not verifying."""
+    table = _table(
+        "candidate", "backend", "photos", "gap IoU", "view PSNR dB", "verdict", title="parity, worst photo"
+    )
+    for candidate in report.candidates:
+        table.add_row(
+            f"{candidate.format} {candidate.precision}",
+            candidate.backend + (" (simulated)" if candidate.simulated else ""),
+            str(candidate.photos),
+            _worst(candidate.ldi, "gap_iou", ".5f"),
+            _worst(candidate.views, "psnr", ".1f"),
+            f"[{VERDICT_STYLE[candidate.verdict]}]{candidate.verdict.replace('_', ' ')}[/]",
+        )
+    _console().print(table)
+    for candidate in report.candidates:
+        for line in _complaints(candidate):
+            say(line)
+
+
+def _worst(metrics: dict[str, Any], name: str, form: str) -> str:
+    value = metrics.get(name, {}).get("worst")
+    if value is None:
+        return "–"
+    return format(value, form) if math.isfinite(value) else "equal"
+
+
+def _complaints(candidate: CandidateResult) -> list[str]:
+    who = f"{candidate.format} {candidate.precision} on {candidate.backend}"
+    lines = [f"{who}: not verified: {candidate.reason}"] if candidate.verdict == "not_verified" else []
+    for gate in candidate.gates:
+        if not gate.passed:
+            where = "" if gate.worst_photo is None else f" on photo {gate.worst_photo}"
+            lines.append(f"{who}: gate {gate.name} failed: limit {gate.limit}, got {gate.value}{where}")
+    return lines
+
+
+def print_profile(report: ProfileReport) -> None:
+    """Print latency, memory and size of every whole program, and the runs that drifted."""
+    columns = (
+        "candidate",
+        "size",
+        "threads",
+        "first run ms",
+        "p50 ms",
+        "p90 ms",
+        "× torch",
+        "peak MB",
+        "file MB",
+    )
+    table = _table(*columns, title=f"latency on {report.host.title}")
+    for candidate in report.candidates:
+        if candidate.stage != "program":
+            continue
+        size_mb = "–" if candidate.file_bytes is None else f"{candidate.file_bytes / 1e6:.2f}"
+        if not candidate.runs:
+            table.add_row(candidate.name, candidate.size, *["–"] * 6, size_mb)
+        for run in candidate.runs:
+            memory = run.peak_memory_bytes
+            table.add_row(
+                candidate.name,
+                candidate.size,
+                str(run.threads),
+                f"{run.first_run_ms:.0f}",
+                f"{run.latency.p50_ms:.1f}",
+                f"{run.latency.p90_ms:.1f}",
+                "–" if run.ratio_to_torch is None else f"{run.ratio_to_torch:.2f}",
+                "–" if memory is None else f"{memory / 1e6:.0f}",
+                size_mb,
+            )
+    _console().print(table)
+    for line in (*report.notes, *(f"drift: {name}" for name in report.drifted)):
+        say(line)
+
+
+def print_bundle(bundle: Bundle) -> None:
+    """Print the manifest's files with their sizes, after checking every checksum."""
+    manifest = bundle.manifest
+    sizes = ", ".join(manifest.sizes)
+    say(f"pipeline {manifest.pipeline.name}, {manifest.pipeline.layers} layers, sizes {sizes}")
+    table = _table("file", "stage", "size", "precision", "MB", "sha256")
+    for entry in manifest.files:
+        bundle.path(entry)
+        table.add_row(
+            entry.path,
+            entry.stage,
+            entry.size,
+            entry.precision,
+            f"{entry.bytes / 1e6:.2f}",
+            entry.sha256[:12],
+        )
+    for golden in manifest.golden:
+        bundle.path(golden)
+        table.add_row(golden.path, "golden", "", "", f"{golden.bytes / 1e6:.2f}", golden.sha256[:12])
+    _console().print(table)
+    say(
+        f"{len(manifest.substitutions)} substitutions; made with "
+        + ", ".join(f"{name} {version}" for name, version in manifest.versions.items())
+    )
+
+
+def print_catalogue(entries: list[CatalogueEntry]) -> None:
+    """Print the networks that can be named."""
+    table = _table("name", "for", "parameters", "weights MB", "weights", "licence")
+    for entry in entries:
+        table.add_row(
+            entry.name,
+            f"--{entry.stage}",
+            f"{entry.parameters:,}",
+            f"{entry.weights_bytes / 1e6:.2f}",
+            entry.weights,
+            entry.licence,
+        )
+    _console().print(table)
+
+
+def print_diagnosis(diagnosis: Diagnosis) -> None:
+    """Print the machine, every library, and what a missing one would be needed for."""
+    for name, value in diagnosis.host.items():
+        say(f"{name:8} {value}")
+    say(f"coreml   {diagnosis.coreml}")
+    table = _table("library", "version", "needed for")
+    for part in diagnosis.parts:
+        hint = f"missing: pip install 'ldikit[{part.extra}]'" if part.extra else "missing: reinstall ldikit"
+        table.add_row(part.name, part.version or hint, part.purpose)
+    _console().print(table)
+
+
+def print_photo(result: PhotoResult) -> None:
+    """Print where the 3D photo lies and what to know about it."""
+    say(f"{result.folder}: {', '.join(result.files)}")
+    for warning in result.warnings:
+        say(f"warning: {warning}")

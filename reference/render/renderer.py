@@ -53,8 +53,15 @@ def render(ldi: LDI, camera: Camera) -> View:
     from .splat import splat  # loading the compiler takes a second; `import ldikit` must not pay for it
 
     shift_x, shift_y = camera.shift_px(*ldi.size)
-    planes = [np.ascontiguousarray(p) for p in (ldi.color, ldi.disparity, ldi.occupancy)]
-    laid = splat(*planes, float(shift_x), float(shift_y), float(camera.zoom), float(camera.focus))
+    laid = splat(
+        np.ascontiguousarray(ldi.color),
+        np.ascontiguousarray(ldi.disparity),
+        np.ascontiguousarray(ldi.occupancy),
+        float(shift_x),
+        float(shift_y),
+        float(camera.zoom),
+        float(camera.focus),
+    )
     coverage = np.minimum(laid[..., 3], 1.0)
     rgb = laid[..., :3] / np.maximum(coverage, HOLE)[..., None]
     return View(np.clip(rgb, 0.0, 1.0), coverage, laid[..., 4].copy())

@@ -150,5 +150,5 @@ def _judge_finite(aggregated: Mapping[str, Mapping[str, Any]]) -> GateResult:
 
 
 def needs(metric: str, precision: str, gates: Gates | None = None) -> bool:
-    """Say whether a gate of this precision reads `metric`: costly ones, such as `views.flip`, can be left out."""
+    """Say whether a gate of this precision reads `metric`: a costly one like `views.flip` can be left out."""
     return metric in (DEFAULT_GATES if gates is None else gates).get(precision, {})

@@ -87,8 +87,9 @@ def _compare_layer(reference: LDI, candidate: LDI, layer: int) -> dict[str, floa
     occupied = [ldi.occupancy[layer, 0] >= 0.5 for ldi in (reference, candidate)]
     scores: dict[str, float | None] = {}
     if layer:
-        weights = [gap_weight(ldi, layer) for ldi in (reference, candidate)]
-        scores[f"gap_iou_layer{layer}"] = weighted_iou(*weights)
+        scores[f"gap_iou_layer{layer}"] = weighted_iou(
+            gap_weight(reference, layer), gap_weight(candidate, layer)
+        )
         scores[f"iou_layer{layer}"] = plain_iou(*occupied)
     change = np.abs(candidate.occupancy[layer].astype(np.float64) - reference.occupancy[layer])
     scores[f"occupancy_l1_layer{layer}"] = float(change.mean())

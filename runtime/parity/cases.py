@@ -1,0 +1,80 @@
+"""The photos that a bundle is judged on, each at the program's size that suits it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ...reference.errors import InputError
+from ...reference.photo.decode import read_photo
+from ...reference.photo.resize import to_program
+from ...reference.progress import track
+from ...reference.sizes import parse_size
+from ..ldi_runner import pick_size
+
+PhotoPaths = Path | str | Iterable[Path | str] | None
+
+
+@dataclass(frozen=True)
+class Case:
+    """One photo at one program size.
+
+    Attributes:
+        index: of the photo, in the order given.
+        size: "HEIGHTxWIDTH".
+        pixels: (H, W, 3) uint8 at that size; a quarter of the float tensor's memory.
+    """
+
+    index: int
+    size: str
+    pixels: np.ndarray
+
+    @property
+    def photo(self) -> np.ndarray:
+        """The program's input: (1, 3, H, W) float32 RGB in [0, 1], multiples of 1/255."""
+        return to_program(self.pixels, *self.pixels.shape[:2])
+
+
+def photo_paths(photos: PhotoPaths, fallback: Path | None) -> list[Path]:
+    """Return the photos to judge on: those given, a folder's files, or the bundle's golden photo.
+
+    Raises:
+        InputError: none were given and there is no golden photo, or the folder or list is empty.
+    """
+    if photos is None:
+        if fallback is None:
+            raise InputError("the bundle has no golden photo: give photos to verify on")
+        return [fallback]
+    if isinstance(photos, str | Path):
+        folder = Path(photos)
+        if not folder.is_dir():
+            return [folder]
+        paths = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
+    else:
+        paths = [Path(p) for p in photos]
+    if not paths:
+        raise InputError(f"no photos to verify on{f' in {photos}' if isinstance(photos, str | Path) else ''}")
+    return paths
+
+
+def read_cases(paths: Sequence[Path], size_sets: Sequence[Sequence[str]]) -> list[Case]:
+    """Read photos, each at every size that some candidate runs it at.
+
+    Args:
+        paths: of the photos.
+        size_sets: the sizes that each candidate has.
+
+    Raises:
+        InputError: a photo cannot be read; all are read before anything is run.
+    """
+    cases = []
+    for index, path in enumerate(track(paths, "reading photos", len(paths))):
+        pixels = read_photo(path).pixels
+        for size in sorted({pick_size(sizes, *pixels.shape[:2]) for sizes in size_sets}):
+            shape = parse_size(size)
+            tensor = to_program(pixels, shape.height, shape.width)[0]
+            # to_program gives multiples of 1/255, so this loses nothing.
+            small = np.rint(tensor.transpose(1, 2, 0) * 255.0).astype(np.uint8)
+            cases.append(Case(index, size, small))
+    return cases

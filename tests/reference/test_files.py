@@ -43,7 +43,7 @@ def test_folder_appears_whole(tmp_path: Path) -> None:
 
 
 def test_folder_is_replaced_only_with_overwrite(old: Path) -> None:
-    with pytest.raises(InputError, match="exists already.*--overwrite"), atomic_folder(old):
+    with pytest.raises(InputError, match=r"exists already.*--overwrite"), atomic_folder(old):
         pytest.fail("the body must not run")
     assert tree(old.parent) == {"out": None, "out/a": "old"}
     with atomic_folder(old, overwrite=True) as folder:
@@ -94,7 +94,7 @@ def test_an_error_half_way_leaves_everything_as_it_was(
 
 @pytest.mark.skipif(not FULL_DISK.exists(), reason="no /dev/full here to be a full disk")
 def test_full_disk(old: Path) -> None:
-    with pytest.raises(InputError, match="cannot write .*out: No space left on device"):  # noqa: SIM117
+    with pytest.raises(InputError, match=r"cannot write .*out: No space left on device"):  # noqa: SIM117
         with atomic_folder(old, overwrite=True) as folder:
             (folder / "first").write_text("fits")
             (folder / "second").symlink_to(FULL_DISK)

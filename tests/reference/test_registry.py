@@ -23,11 +23,11 @@ def test_register_get_iterate() -> None:
 
 def test_unknown_name_lists_the_known() -> None:
     animals: Registry[int] = Registry("animal")
-    with pytest.raises(InputError, match="^unknown animal 'bee'; known: none$"):
+    with pytest.raises(InputError, match=r"^unknown animal 'bee'; known: none$"):
         animals.get("bee")
     animals.register("cat")(1)
     animals.register("ant")(2)
-    with pytest.raises(InputError, match="^unknown animal 'bee'; known: ant, cat$") as caught:
+    with pytest.raises(InputError, match=r"^unknown animal 'bee'; known: ant, cat$") as caught:
         animals.get("bee")
     assert caught.value.exit_code == 2
 

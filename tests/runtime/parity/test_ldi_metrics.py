@@ -65,9 +65,7 @@ def test_weighted_iou_of_empty_and_nearly_empty_layers():
     crumbs[0, 0] = EMPTY_WEIGHT  # mean is a hundredth of the floor: crumbs against none cost a hundredth
     assert weighted_iou(nothing, crumbs) == pytest.approx(0.99)
     little = np.full((10, 10), EMPTY_WEIGHT)
-    assert weighted_iou(nothing, little) == pytest.approx(
-        0
-    )  # exactly the floor: a real difference counts fully
+    assert weighted_iou(nothing, little) == pytest.approx(0)  # at the floor it counts fully
     assert weighted_iou(little, nothing) == pytest.approx(0)
     # no jump where the two rules meet
     below, above = (weighted_iou(little * f, little * f * 0.7) for f in (1 - 1e-9, 1 + 1e-9))

@@ -51,9 +51,7 @@ def test_one_value_that_is_not_finite_spoils_all_scores():
 
 def test_another_layout_is_an_error_even_if_it_would_fit():
     nchw = np.random.default_rng(0).random((1, 3, 4, 4))
-    with pytest.raises(
-        InputError, match=r"color: the reference is \(1, 3, 4, 4\), the candidate \(1, 4, 4, 3\)"
-    ):
+    with pytest.raises(InputError, match=r"color: .* is \(1, 3, 4, 4\), the candidate \(1, 4, 4, 3\)"):
         compare_tensors(nchw, nchw.transpose(0, 2, 3, 1), 1, name="color")
     with pytest.raises(InputError, match="no values"):
         compare_tensors(np.zeros((0, 3)), np.zeros((0, 3)), 1)

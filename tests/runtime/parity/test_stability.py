@@ -48,4 +48,4 @@ def test_refusals():
     with pytest.raises(InputError, match="lost in the input's precision"):
         gain(np.sin, np.ones(4, np.float32), 1e-12)
     with pytest.raises(InputError, match="not finite"):
-        gain(lambda x: x / 0.0 if x[0] else x * np.nan, X, 1e-3)
+        gain(lambda x: x * np.nan, X, 1e-3)

@@ -65,7 +65,7 @@ def _sky(rng: np.random.Generator, ray: Array, horizon: Array) -> Array:
     blend = (1 - (1 - up) ** rng.uniform(1.5, 6))[..., None]
     color = horizon * (1 - blend) + np.clip(zenith, 0, 1).astype(np.float32) * blend
     if rng.random() < 0.7:
-        field = noise(int(rng.integers(48)), 1.6, 2.0)
+        field = noise(int(rng.integers(24)), 1.6, 2.0)
         scale = rng.uniform(40, 200)
         x = (ray[0] * scale).astype(np.int32) & (SIZE - 1)
         y = (ray[1] * scale).astype(np.int32) & (SIZE - 1)
@@ -104,7 +104,7 @@ def outdoors(
         if rng.random() < 0.4:
             paint[(off < wide * 0.04) & ((z / unit) % 1.0 < 0.6)] = 0.9
     # A large-scale mottle: nothing outdoors is lit quite evenly.
-    field = noise(int(rng.integers(48)), 1.6)
+    field = noise(int(rng.integers(24)), 1.6)
     cell = 24 / unit
     i = (np.clip(x, -1e4, 1e4) * cell).astype(np.int32) & (SIZE - 1)
     j = (np.clip(z, -1e4, 1e4) * cell).astype(np.int32) & (SIZE - 1)
@@ -175,7 +175,7 @@ def hills(rng: np.random.Generator, view: View, light: Light, depth: float, top:
     """Hills, woods or roofs on the skyline, `depth` metres off; `top` is their mean height over distance."""
     ray = view.rays()
     up, across = -ray[1] / np.maximum(ray[2], 0.1), ray[0] / np.maximum(ray[2], 0.1)
-    line = noise(int(rng.integers(48)), float(rng.choice([0.9, 1.3, 1.7])))[int(rng.integers(SIZE))]
+    line = noise(int(rng.integers(24)), float(rng.choice([0.9, 1.3, 1.7])))[int(rng.integers(SIZE))]
     row = (across * rng.uniform(30, 110)).astype(np.int32) & (SIZE - 1)
     line = line / (line.std() + 1e-6)
     style = rng.random()

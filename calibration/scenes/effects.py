@@ -41,6 +41,14 @@ def defocus(layers: Layers, near: float, radius: float, blur_near: bool) -> Arra
     return layers.color[0] * alpha + _blurred(behind, radius) * (1 - alpha)
 
 
+def metered(rng: np.random.Generator, layers: Layers) -> Layers:
+    """The layers as bright as a camera would expose them for what it sees, not always well; [0,1]."""
+    seen = layers.color[0, ::2, ::2]
+    gain = rng.normal(0.42, 0.09) / max(0.6 * float(seen.mean()) + 0.8 * float(seen.std()), 0.02)
+    color = np.clip(layers.color * np.float32(np.clip(gain, 0.5, 6.0)), 0, 1)
+    return Layers(color, layers.disparity, layers.occupancy)
+
+
 def camera(rng: np.random.Generator, layers: Layers) -> Array:
     """The photo of peeled layers (K×H×W×3, disparity normalised): H×W×3 float32 in [0,1]."""
     image = layers.color[0]
@@ -56,9 +64,7 @@ def camera(rng: np.random.Generator, layers: Layers) -> Array:
     image = _blurred(image, float(rng.uniform(0.35, 0.8)) * long / 512 + 0.1)
     if rng.random() < 0.3:
         image = image + (image - _blurred(image, 1.0)) * np.float32(rng.uniform(0.2, 0.8))
-    # The camera meters the scene, and not always well.
-    metered = rng.normal(0.42, 0.09) / max(0.6 * float(image.mean()) + 0.4 * float(image.std() * 2), 0.02)
-    exposure = np.clip(metered, 0.5, 6.0) * np.exp(rng.normal(0, 0.08, 3))
+    exposure = np.exp(rng.normal(0, 0.1)) * np.exp(rng.normal(0, 0.08, 3))
     grey = image.mean(-1, keepdims=True)
     image = (grey + (image - grey) * np.float32(rng.uniform(0.6, 1.4))) * exposure.astype(np.float32)
     if rng.random() < 0.5:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .compose import Layers, Surface, compose
-from .effects import camera
+from .effects import camera, metered
 from .kinds import KINDS
 from .textures import Array
 
@@ -21,7 +21,7 @@ class Scene:
     Attributes:
         photo: 3×H×W float32 in [0,1], what the camera made of the scene.
         clean: 3×H×W float32 in [0,1], the scene without camera effects; equals color[0].
-        color: K×3×H×W float32 in [0,1], before camera effects.
+        color: K×3×H×W float32 in [0,1], exposed as the photo is, before its other camera effects.
         disparity: K×1×H×W float32 in [0,1], larger is nearer, non-increasing from layer to layer.
         occupancy: K×1×H×W float32, 0 or 1.
         kind: name of the kind of scene, e.g. "street".
@@ -119,7 +119,7 @@ def make_scene(
         layers = compose(_normalised(rng, [stage.backdrop.surface(stage.light), *stage.surfaces]), count)
         if kind == "wall" or not _covered(layers):
             break
-    layers = Layers(np.clip(layers.color, 0, 1), layers.disparity, layers.occupancy)
+    layers = metered(rng, layers)
     photo = camera(rng, layers) if effects else layers.color[0]
     return layers_to_scene(layers, photo, kind)
 

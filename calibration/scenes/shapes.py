@@ -33,7 +33,7 @@ class Shape:
 
 def _rough(index: int, u: Array, v: Array, scale: float, beta: float = 1.3) -> Array:
     """Noise of deviation 1 at u, v; `scale` tiles per unit."""
-    field = noise(index % 48, beta)
+    field = noise(index % 24, beta)
     x = (np.floor(u * np.float32(scale * SIZE))).astype(np.int32) & (SIZE - 1)
     y = (np.floor(v * np.float32(scale * SIZE))).astype(np.int32) & (SIZE - 1)
     return field[y, x]
@@ -71,7 +71,7 @@ def person(rng: np.random.Generator) -> Shape:
 
 def bust(rng: np.random.Generator) -> Shape:
     """Head and shoulders of someone near: hair, face, clothes."""
-    index, long_hair = int(rng.integers(48)), rng.uniform(-0.2, 0.32)
+    index, long_hair = int(rng.integers(24)), rng.uniform(-0.2, 0.32)
     wide, turn, shoulder = rng.uniform(0.17, 0.21), rng.uniform(-0.05, 0.05), rng.uniform(0.42, 0.6)
 
     def outline(u: Array, v: Array) -> tuple[NDArray[np.bool_], Array, NDArray[np.int_]]:
@@ -95,7 +95,7 @@ def bust(rng: np.random.Generator) -> Shape:
 
 def tree(rng: np.random.Generator) -> Shape:
     """A leafy tree: a trunk and a ragged crown that shows the sky through its holes."""
-    index, trunk, low = int(rng.integers(48)), rng.uniform(0.02, 0.05), rng.uniform(0.2, 0.45)
+    index, trunk, low = int(rng.integers(24)), rng.uniform(0.02, 0.05), rng.uniform(0.2, 0.45)
     broad, ragged, sway = rng.uniform(0.25, 0.45), rng.uniform(0.15, 0.45), rng.normal(0, 0.06)
     middle, tall = (low + 1) / 2, (1 - low) / 2 * 1.05
 
@@ -111,7 +111,7 @@ def tree(rng: np.random.Generator) -> Shape:
 
 def conifer(rng: np.random.Generator) -> Shape:
     """A fir or a cypress."""
-    index, broad, tiers = int(rng.integers(48)), rng.uniform(0.08, 0.28), int(rng.integers(4, 10))
+    index, broad, tiers = int(rng.integers(24)), rng.uniform(0.08, 0.28), int(rng.integers(4, 10))
 
     def outline(u: Array, v: Array) -> tuple[NDArray[np.bool_], Array, NDArray[np.int_]]:
         saw = 0.75 + 0.25 * (1 - (v * tiers) % 1.0)
@@ -126,7 +126,7 @@ def conifer(rng: np.random.Generator) -> Shape:
 
 def bush(rng: np.random.Generator) -> Shape:
     """A bush, a rock or a heap: a ragged mound."""
-    index, broad, ragged = int(rng.integers(48)), rng.uniform(0.5, 1.3), rng.uniform(0.03, 0.25)
+    index, broad, ragged = int(rng.integers(24)), rng.uniform(0.5, 1.3), rng.uniform(0.03, 0.25)
     group = str(rng.choice(["leaves", "leaves", "nature", "thing"]))
 
     def outline(u: Array, v: Array) -> tuple[NDArray[np.bool_], Array, NDArray[np.int_]]:

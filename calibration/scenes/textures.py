@@ -16,7 +16,7 @@ SIZE = 256
 """Side of a texture at its finest level, in texels."""
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def noise(index: int, beta: float = 1.0, stretch: float = 1.0) -> Array:
     """Tileable 1/f^beta noise, SIZE×SIZE, mean 0 and deviation 1; `stretch` > 1 draws it out vertically."""
     rng = np.random.default_rng([7001, index])
@@ -189,9 +189,9 @@ def atlas(kind: str, variant: int) -> NDArray[np.uint8]:
     if kind == "photo":
         image = _photo(rng, variant)
     else:
-        value = _PATTERNS[kind](rng, n % 48)
+        value = _PATTERNS[kind](rng, n % 24)
         # The channels differ a little, as the colours of real materials do.
-        drift = [rng.uniform(-0.06, 0.06) * noise((n + 5 + c) % 48, 1.6) for c in range(3)]
+        drift = [rng.uniform(-0.06, 0.06) * noise((n + 5 + c) % 24, 1.6) for c in range(3)]
         image = np.clip(np.stack([value + d for d in drift], -1), 0, 1)
     levels = []
     while image.shape[0] >= 1:

@@ -279,18 +279,27 @@ def _write(path: Path | None, text: str, overwrite: bool) -> None:
             temporary.write_text(text, encoding="utf-8")
 
 
+# What Typer returns for Ctrl-C, after the shell's custom of 128 + the signal's number.
+INTERRUPTED = 130
+
+
 def main() -> None:
     """Run the command line: every error is one line on standard error and an exit code, never a traceback."""
+    code = 2
     try:
-        app()
+        code = app(standalone_mode=False) or 0
+        message = "interrupted; nothing was left half-written" if code == INTERRUPTED else None
     except LdikitError as error:
-        sys.stderr.write(f"ldikit: {error}\n")
-        sys.exit(error.exit_code)
+        code, message = error.exit_code, str(error)
     except KeyboardInterrupt:
-        sys.stderr.write("ldikit: interrupted; nothing was left half-written\n")
-        sys.exit(2)
+        message = "interrupted; nothing was left half-written"
     except Exception as error:
-        logging.getLogger("ldikit").info("traceback:", exc_info=True)
-        reason = f"{type(error).__name__}: {error}".splitlines()[0][:300]
-        sys.stderr.write(f"ldikit: internal error, please report it with `ldikit -v …`: {reason}\n")
-        sys.exit(2)
+        # Typer's usage errors have no public class in every version; they all can say their message.
+        if hasattr(error, "format_message"):
+            message = f"{error.format_message()} See ldikit --help."
+        else:
+            logging.getLogger("ldikit").info("traceback:", exc_info=True)
+            message = f"internal error, please report it with `ldikit -v …`: {type(error).__name__}: {error}"
+    if message is not None:
+        sys.stderr.write(f"ldikit: {' '.join(message.split())}\n")
+    sys.exit(2 if code == INTERRUPTED else code)

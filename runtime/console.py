@@ -28,9 +28,10 @@ def _console() -> Console:
 
 
 def _table(*columns: str, title: str | None = None) -> Table:
+    """Make a table; a column whose name begins with ">" holds numbers, which are set to the right."""
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for index, column in enumerate(columns):
-        table.add_column(column, justify="left" if index == 0 else "right")
+    for column in columns:
+        table.add_column(column.removeprefix(">"), justify="right" if column.startswith(">") else "left")
     return table
 
 
@@ -42,7 +43,7 @@ def say(text: str) -> None:
 def print_parity(report: ParityReport) -> None:
     """Print a row for every candidate, then every gate that failed and every reason for not verifying."""
     table = _table(
-        "candidate", "backend", "photos", "gap IoU", "view PSNR dB", "verdict", title="parity, worst photo"
+        "candidate", "backend", ">photos", ">gap IoU", ">view PSNR dB", "verdict", title="parity, worst photo"
     )
     for candidate in report.candidates:
         table.add_row(
@@ -119,7 +120,7 @@ def print_bundle(bundle: Bundle) -> None:
     manifest = bundle.manifest
     sizes = ", ".join(manifest.sizes)
     say(f"pipeline {manifest.pipeline.name}, {manifest.pipeline.layers} layers, sizes {sizes}")
-    table = _table("file", "stage", "size", "precision", "MB", "sha256")
+    table = _table("file", "stage", "size", "precision", ">MB", "sha256")
     for entry in manifest.files:
         bundle.path(entry)
         table.add_row(
@@ -142,7 +143,7 @@ def print_bundle(bundle: Bundle) -> None:
 
 def print_catalogue(entries: list[CatalogueEntry]) -> None:
     """Print the networks that can be named."""
-    table = _table("name", "for", "parameters", "weights MB", "weights", "licence")
+    table = _table("name", "for", ">parameters", ">weights MB", "weights", "licence")
     for entry in entries:
         table.add_row(
             entry.name,

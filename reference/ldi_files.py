@@ -64,8 +64,8 @@ def fill_folder(folder: Path, ldi: LDI) -> None:
         color = np.rint(ldi.color[index].transpose(1, 2, 0) * np.float32(255)).astype(np.uint8)
         names = {"color": f"layer{index}_color.png", "disparity": f"layer{index}_disparity.png"}
         rgba = Image.fromarray(np.dstack([color, alpha[index]]))
-        rgba.save(folder / names["color"], compress_level=4)
-        Image.fromarray(codes[index]).save(folder / names["disparity"], compress_level=4)
+        rgba.save(folder / names["color"], compress_level=2)
+        Image.fromarray(codes[index]).save(folder / names["disparity"], compress_level=2)
         described.append({**names, "disparity_min": low, "disparity_max": high})
     description = {"version": VERSION, "width": width, "height": height, "layers": described}
     (folder / FILE_NAME).write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")

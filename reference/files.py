@@ -1,6 +1,7 @@
 """Writing without loss: a file or folder appears whole or not at all, and nothing old is lost by an error.
 
-An interrupt (KeyboardInterrupt) counts as an error; so should SIGTERM, which the command line turns into one.
+An interrupt (KeyboardInterrupt) counts as an error. SIGTERM does only in a program that turns it into an
+exception; one that is killed outright leaves hidden temporary files, but never a half-written output.
 """
 
 import os

@@ -5,9 +5,11 @@ It is an infimal convolution with a cone (Felzenszwalb and Huttenlocher, "Distan
 Functions", 2012): a minimum of moved copies of D, so it never differs by more than its input differs.
 """
 
+from collections.abc import Iterator
+
 import torch
 
-from .shift import shift
+from .shift import both_ways
 
 # No disparity exceeds 1, so what comes in over the border never wins a minimum.
 OUTSIDE = 2.0
@@ -28,7 +30,8 @@ def lower_envelope(disparity: torch.Tensor, slope: float) -> tuple[torch.Tensor,
     """Return the lower envelope and its source.
 
     The way |p−q|₁ is the sum of a way along the row and one along the column, and a way of any length is a
-    sum of powers of two: log₂(1/slope) moves to each of four sides give the exact minimum.
+    sum of powers of two: log₂(1/slope) moves to each of four sides give the exact minimum. (A way that turns
+    back is longer, so it never wins; both ways can therefore start from the same plane.)
 
     Args:
         disparity: D, (N, 1, H, W) in [0, 1].
@@ -38,29 +41,30 @@ def lower_envelope(disparity: torch.Tensor, slope: float) -> tuple[torch.Tensor,
         E: (N, 1, H, W), E ≤ D, gain ≤ 1 in the maximum norm.
         source: (N, 1, H, W), D(q) at a minimising q: the far side carried along level. source ≤ E.
     """
-    height, width = disparity.shape[-2:]
-    both = torch.cat([disparity, disparity], dim=1)
-    for axis, longest in ((1, width), (0, height)):
-        for step in reach_steps(slope, longest):
-            for way in (-step, step):
-                dy, dx = (0, way) if axis else (way, 0)
-                moved = shift(both, dy, dx, OUTSIDE)
-                envelope, source = both[:, :1], both[:, 1:]
-                candidate = moved[:, :1] + slope * step
-                nearer_way = candidate < envelope
-                both = torch.cat(
-                    [torch.minimum(candidate, envelope), torch.where(nearer_way, moved[:, 1:], source)], dim=1
-                )
-    return both[:, :1], both[:, 1:]
+    envelope = source = disparity
+    for axis, step in _moves(disparity, slope):
+        rise = slope * step
+        for candidate, carried in zip(
+            both_ways(envelope, step, axis, OUTSIDE), both_ways(source, step, axis, OUTSIDE), strict=True
+        ):
+            raised = candidate + rise
+            nearer_way = raised < envelope
+            envelope = torch.minimum(raised, envelope)
+            source = torch.where(nearer_way, carried, source)
+    return envelope, source
 
 
 def upper_envelope(disparity: torch.Tensor, slope: float) -> torch.Tensor:
     """Return U(p) = max_q D(q) − s·|p−q|₁, how far near surfaces reach over others; gain ≤ 1."""
-    height, width = disparity.shape[-2:]
     envelope = disparity
-    for axis, longest in ((1, width), (0, height)):
-        for step in reach_steps(slope, longest):
-            for way in (-step, step):
-                dy, dx = (0, way) if axis else (way, 0)
-                envelope = torch.maximum(envelope, shift(envelope, dy, dx, -OUTSIDE) - slope * step)
+    for axis, step in _moves(disparity, slope):
+        before, after = both_ways(envelope, step, axis, -OUTSIDE)
+        envelope = torch.maximum(envelope, torch.maximum(before, after) - slope * step)
     return envelope
+
+
+def _moves(disparity: torch.Tensor, slope: float) -> Iterator[tuple[int, int]]:
+    """Yield (axis, step) of every move, along the rows first."""
+    for axis in (-1, -2):
+        for step in reach_steps(slope, disparity.shape[axis]):
+            yield axis, step

@@ -4,19 +4,21 @@ import torch
 from torch.nn import functional as F
 
 
-def shift(plane: torch.Tensor, dy: int, dx: int, border: float) -> torch.Tensor:
-    """Return `plane` moved so that pixel (y, x) shows what was at (y + dy, x + dx).
+def both_ways(plane: torch.Tensor, step: int, axis: int, border: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return `plane` moved so that each pixel shows the one `step` before it, and the one `step` after it.
+
+    Both are windows of one padded plane: an exported program copies it once.
 
     Args:
         plane: (N, C, H, W).
-        dy: rows to look down (negative: up).
-        dx: columns to look right (negative: left).
+        step: how far, in pixels, > 0.
+        axis: −1 moves along the row, −2 along the column.
         border: what is seen past the frame.
 
     Returns:
-        (N, C, H, W).
+        Two planes (N, C, H, W).
     """
-    height, width = plane.shape[-2:]
-    padded = F.pad(plane, (max(-dx, 0), max(dx, 0), max(-dy, 0), max(dy, 0)), value=border)
-    top, left = max(dy, 0), max(dx, 0)
-    return padded[..., top : top + height, left : left + width]
+    length = plane.shape[axis]
+    padding = (step, step) if axis == -1 else (0, 0, step, step)
+    padded = F.pad(plane, padding, value=border)
+    return padded.narrow(axis, 0, length), padded.narrow(axis, 2 * step, length)

@@ -1,0 +1,80 @@
+"""onnxruntime: ONNX files on the CPU."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...reference.errors import BackendUnavailableError, InputError, MissingExtraError
+from ..manifest import ModelFile
+
+# Errors only: warnings about graph optimisations would fill the user's terminal.
+LOG_ERRORS = 3
+
+
+def require() -> Any:
+    """Return the onnxruntime module.
+
+    Raises:
+        MissingExtraError: it is not installed.
+        BackendUnavailableError: it is, and cannot be loaded.
+    """
+    try:
+        import onnxruntime
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(error.name or "onnxruntime", "onnx", "running ONNX files") from error
+    except ImportError as error:
+        raise BackendUnavailableError(f"onnxruntime cannot be loaded here: {error}") from error
+    return onnxruntime
+
+
+class OnnxRunner:
+    """One ONNX file in an inference session of its own.
+
+    Args:
+        path: the .onnx file.
+        entry: what the manifest declares of it.
+        threads: threads inside an operator; operators run one after another.
+    """
+
+    backend = "onnxruntime"
+    simulated = False
+
+    def __init__(self, path: Path, entry: ModelFile, threads: int) -> None:
+        onnxruntime = require()
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = LOG_ERRORS
+        try:
+            self.session = onnxruntime.InferenceSession(
+                str(path), sess_options=options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # onnxruntime's errors share no base class but this
+            raise InputError(f"onnxruntime cannot open {path}: {_line(error)}") from error
+        self.outputs = [spec.name for spec in entry.outputs]
+        for what, declared, found in (
+            ("input", [spec.name for spec in entry.inputs], self.session.get_inputs()),
+            ("output", self.outputs, self.session.get_outputs()),
+        ):
+            names = [value.name for value in found]
+            if set(declared) != set(names):
+                raise InputError(f"{path} has the {what}s {names}, its manifest declares {declared}")
+
+    def infer(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Run once; see `Runner.infer`."""
+        try:
+            arrays = self.session.run(self.outputs, dict(inputs))
+        except Exception as error:
+            raise InputError(f"onnxruntime cannot run this file: {_line(error)}") from error
+        return dict(zip(self.outputs, arrays, strict=True))
+
+
+def open_file(path: Path, entry: ModelFile, threads: int = 1) -> OnnxRunner:
+    """Load an ONNX file; see `BackendFactory`."""
+    return OnnxRunner(path, entry, threads)
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -285,6 +286,8 @@ INTERRUPTED = 130
 
 def main() -> None:
     """Run the command line: every error is one line on standard error and an exit code, never a traceback."""
+    # A polite kill ends like Ctrl-C, so that what is half-written is taken away.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     code = 2
     try:
         code = app(standalone_mode=False) or 0

@@ -21,6 +21,7 @@ class PocketDepth(nn.Module):
     """
 
     normalised = True
+    rows: torch.Tensor
 
     def __init__(self, height: int, width: int) -> None:
         super().__init__()

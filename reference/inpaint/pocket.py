@@ -43,8 +43,8 @@ class PocketInpaint(nn.Module):
         self.merges = nn.ModuleList([conv_unit(c, c) for c in (48, 32, 16)])
         self.head = nn.Conv2d(16, 4, 3, padding=1)
         # Starts as the push-pull fill and the level extension: training can only improve on them.
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
+        for parameter in self.head.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, color: torch.Tensor, gap: Gap) -> tuple[torch.Tensor, torch.Tensor]:
         """Paint the hidden layer; see `InpaintNetwork`."""

@@ -1,0 +1,259 @@
+"""`profile`: latency, first run, memory, size and operations of every candidate of a bundle on this host."""
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ...reference.errors import BackendUnavailableError, InputError
+from ...reference.progress import track
+from ..bundle import Bundle
+from .host import Host, this_host
+from .per_operation import Operations, OperationTime, not_told
+from .plan import Planned, choose_sizes, plan_candidates
+from .process import SLEEP, Worker
+from .report import Candidate, ProfileReport, Run
+from .timing import DRIFT_SHARE, FEWEST_ROUNDS, find_drift, interleave, paired_ratio, summarise
+
+__all__ = ["ProfileReport", "profile"]
+
+# Of the time budget, what is kept for the traces of single operations.
+OPERATIONS_SHARE = 0.2
+
+# (index of the candidate in the plan, threads)
+Key = tuple[int, int]
+
+
+@dataclass
+class Bench:
+    """The open workers of one profile and what they have told.
+
+    Attributes:
+        plan: the candidates.
+        opened: answer of `worker.Session.open` by candidate and threads.
+        workers: the process of each.
+        refused: why a candidate is not timed, by its index.
+        simulated: indices of the candidates whose backend is simulated.
+    """
+
+    plan: list[Planned]
+    opened: dict[Key, dict[str, Any]] = field(default_factory=dict)
+    workers: dict[Key, Worker] = field(default_factory=dict)
+    refused: dict[int, str] = field(default_factory=dict)
+    simulated: set[int] = field(default_factory=set)
+
+    def run(self, key: Key) -> Callable[[], float]:
+        """Return what runs a candidate once and gives its milliseconds."""
+        return lambda: float(self.workers[key].ask("run", key=self.plan[key[0]].name)["ms"])
+
+
+def profile(
+    bundle: Bundle,
+    *,
+    budget_s: float = 45.0,
+    threads: Sequence[int] = (1, 2),
+    sizes: Sequence[str] | None = None,
+    stages: bool = True,
+    operations: bool = True,
+) -> ProfileReport:
+    """Measure every program and stage file of a bundle, and its torch reference and the stages of that.
+
+    Each candidate runs in a process of its own for each number of threads. They are timed in turn, once a
+    round. A simulated backend is listed, and given no time: it would be the simulator's.
+
+    Args:
+        bundle: an open bundle.
+        budget_s: seconds for the whole; at least `FEWEST_ROUNDS` rounds are measured whatever it says.
+        threads: numbers of threads; those above the host's usable cores are left out, with a note.
+        sizes: of the manifest's; None: the first.
+        stages: also measure stages.
+        operations: also trace single operations.
+
+    Raises:
+        InputError: a file is missing or not the manifest's, a size or number of threads makes no sense, or
+            a runtime cannot run its file.
+    """
+    start = time.monotonic()
+    host, notes = this_host(), []
+    counts = _thread_counts(threads, host, notes)
+    chosen = choose_sizes(bundle.manifest, sizes)
+    left_out = [size for size in bundle.manifest.sizes if size not in chosen]
+    if left_out:
+        notes.append(f"Only {', '.join(chosen)} was measured, not {', '.join(left_out)}.")
+    plan = plan_candidates(bundle.manifest, chosen, stages)
+    for planned in plan:
+        if planned.entry is not None:
+            bundle.path(planned.entry)
+    with ExitStack() as stack:
+        bench = Bench(plan)
+        _open_all(bench, bundle, counts, stack)
+        macs = _count_macs(bench)
+        spare = budget_s * (1 - OPERATIONS_SHARE if operations else 1) - (time.monotonic() - start)
+        samples = _time_all(bench, spare)
+        told: dict[int, Operations] = {}
+        if operations and time.monotonic() - start < budget_s:
+            told = _trace_all(bench)
+        elif operations:
+            notes.append("Single operations were not traced: the time budget was spent.")
+    candidates = tuple(_candidate(bench, index, samples, told) for index in range(len(plan)))
+    return ProfileReport(
+        host=host,
+        pipeline=bundle.manifest.pipeline.name,
+        sizes=chosen,
+        candidates=candidates,
+        macs=macs,
+        settings={
+            "budget_s": budget_s,
+            "took_s": round(time.monotonic() - start, 1),
+            "rounds": max((len(v) for v in samples.values()), default=0),
+            "fewest_rounds": FEWEST_ROUNDS,
+            "threads": list(counts),
+            "drift_share": DRIFT_SHARE,
+            "environment": dict(SLEEP),
+            "inputs": "uniform random, fixed seed",
+        },
+        notes=tuple(notes),
+    )
+
+
+def _thread_counts(threads: Sequence[int], host: Host, notes: list[str]) -> list[int]:
+    """Check the numbers of threads and leave out those that the host cannot run at once."""
+    counts = list(dict.fromkeys(threads))
+    if not counts or min(counts) < 1:
+        raise InputError(f"numbers of threads must be 1 or more, got {list(threads)}")
+    usable = [count for count in counts if count <= host.usable_cores] or [1]
+    if usable != counts:
+        notes.append(f"This host has {host.usable_cores} usable core(s): threads {counts} became {usable}.")
+    return usable
+
+
+def _open_all(bench: Bench, bundle: Bundle, counts: Sequence[int], stack: ExitStack) -> None:
+    """Start one worker a group and number of threads, one after the other, each opening its candidates."""
+    groups: dict[tuple[str, str, str], list[int]] = {}
+    for index, planned in enumerate(bench.plan):
+        groups.setdefault(planned.group, []).append(index)
+    # Core ML chooses its threads itself: 0 says so.
+    jobs = [
+        (members, count)
+        for members in groups.values()
+        for count in ((0,) if bench.plan[members[0]].backend == "coreml" else counts)
+    ]
+    for members, count in track(jobs, "Opening candidates", total=len(jobs)):
+        worker = stack.enter_context(Worker(count))
+        for index in members:
+            if index in bench.refused or index in bench.simulated:
+                continue
+            _open(bench, bundle, index, count, worker)
+
+
+def _open(bench: Bench, bundle: Bundle, index: int, count: int, worker: Worker) -> None:
+    """Open one candidate and run it for the first time."""
+    planned = bench.plan[index]
+    try:
+        answer = worker.ask(
+            "open",
+            key=planned.name,
+            bundle=str(bundle.folder),
+            file=planned.entry and planned.entry.path,
+            stage=planned.stage,
+            size=planned.size,
+            threads=count,
+        )
+    except BackendUnavailableError as error:
+        bench.refused[index] = str(error)
+        return
+    except InputError as error:
+        if planned.entry is not None:
+            raise
+        # The networks of the reference need not lie here; the bundle's files can be measured all the same.
+        bench.refused[index] = str(error)
+        return
+    if answer["simulated"]:
+        bench.simulated.add(index)
+        return
+    bench.opened[index, count] = answer
+    bench.workers[index, count] = worker
+
+
+def _count_macs(bench: Bench) -> dict[str, dict[str, int]]:
+    """Ask one torch worker a size."""
+    found: dict[str, dict[str, int]] = {}
+    for (index, _), worker in bench.workers.items():
+        planned = bench.plan[index]
+        if planned.format == "torch" and planned.stage == "program" and planned.size not in found:
+            found[planned.size] = worker.ask("macs", key=planned.name)
+    return found
+
+
+def _time_all(bench: Bench, budget_s: float) -> dict[Key, list[float]]:
+    """Time every opened candidate in turn, after one round that does not count."""
+    runs = {f"{index} {count}": bench.run((index, count)) for index, count in bench.workers}
+    start = time.monotonic()
+    for call in runs.values():
+        call()
+    samples = interleave(runs, budget_s - (time.monotonic() - start))
+    return {key: samples[f"{key[0]} {key[1]}"] for key in bench.workers}
+
+
+def _trace_all(bench: Bench) -> dict[int, Operations]:
+    """Trace the operations of every program, on the first number of threads it was opened with."""
+    found: dict[int, Operations] = {}
+    for (index, _), worker in track(list(bench.workers.items()), "Tracing operations"):
+        planned = bench.plan[index]
+        if planned.stage != "program" or index in found:
+            continue
+        raw = worker.ask("operations", key=planned.name)
+        found[index] = Operations(**{**raw, "by_type": tuple(OperationTime(**o) for o in raw["by_type"])})
+    for index in bench.simulated:
+        found[index] = not_told(bench.plan[index].backend)
+    return found
+
+
+def _candidate(
+    bench: Bench, index: int, samples: dict[Key, list[float]], told: dict[int, Operations]
+) -> Candidate:
+    """Put together what was found out about one candidate."""
+    planned = bench.plan[index]
+    reason = bench.refused.get(index)
+    if index in bench.simulated:
+        reason = f"{planned.backend} is simulated on this host: its time would be the simulator's"
+    runs = [_run(bench, key, samples) for key in bench.opened if key[0] == index]
+    shared = {name: value for name, value in asdict(planned).items() if name != "entry"}
+    return Candidate(
+        **shared,
+        file=planned.entry and planned.entry.path,
+        file_bytes=planned.entry and planned.entry.bytes,
+        simulated=index in bench.simulated,
+        not_timed=None if runs else reason,
+        runs=tuple(runs),
+        operations=told.get(index),
+    )
+
+
+def _run(bench: Bench, key: Key, samples: dict[Key, list[float]]) -> Run:
+    """Summarise one candidate on one number of threads."""
+    index, count = key
+    planned, answer = bench.plan[index], bench.opened[key]
+    reference = next(
+        (
+            other
+            for other in samples
+            if other[1] == count
+            and bench.plan[other[0]].format == "torch"
+            and (bench.plan[other[0]].stage, bench.plan[other[0]].size) == (planned.stage, planned.size)
+        ),
+        None,
+    )
+    compared = reference is not None and planned.format != "torch"
+    whole = planned.stage == "program"
+    return Run(
+        threads=count,
+        load_ms=answer["load_ms"],
+        first_inference_ms=answer["first_inference_ms"],
+        latency=summarise(samples[key]),
+        drift=find_drift(samples[key]),
+        ratio_to_torch=paired_ratio(samples[key], samples[reference]) if compared and reference else None,
+        peak_memory_bytes=answer["peak_memory_bytes"] if whole else None,
+        baseline_memory_bytes=answer["baseline_memory_bytes"] if whole else None,
+    )

@@ -1,0 +1,135 @@
+"""profile.json, comparing profiles, and their charts."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from ldikit.reference.errors import InputError
+from ldikit.runtime.profiling.charts import charts
+from ldikit.runtime.profiling.compare import compare
+from ldikit.runtime.profiling.host import Host
+from ldikit.runtime.profiling.per_operation import Operations, OperationTime
+from ldikit.runtime.profiling.report import Candidate, ProfileReport, Run, read_profile
+from ldikit.runtime.profiling.timing import find_drift, summarise
+
+HOST = Host("Some CPU", "x86_64", 4, 8, 8, 15.6, "Linux", "6.1", "3.11.7", {"torch": "2.13.0"})
+
+
+def run(threads, samples, **more):
+    return Run(threads, 30.0, 20.0, summarise(samples), find_drift(samples), **more)
+
+
+def report(**changes):
+    operations = Operations(True, None, 1, 3, (OperationTime("Conv", 40, 9.0, 0.9),))
+    made = ProfileReport(
+        host=HOST,
+        pipeline="pocket",
+        sizes=("384x512",),
+        candidates=(
+            Candidate(
+                "torch fp32", "torch", "fp32", "torch", "program", "384x512", 1,
+                runs=(run(1, [100, 100, 100]), run(2, [60, 60, 90])),
+            ),
+            Candidate(
+                "torch fp32 depth", "torch", "fp32", "torch", "depth", "384x512", 1,
+                runs=(run(1, [9, 9]),),
+            ),
+            Candidate(
+                "onnx fp16", "onnx", "fp16", "onnxruntime", "program", "384x512", 1,
+                file="onnx/a.onnx", file_bytes=3 << 20,
+                runs=(run(1, [50, 50, 50], ratio_to_torch=0.5, peak_memory_bytes=99 << 20,
+                          baseline_memory_bytes=50 << 20),),
+                operations=operations,
+            ),
+            Candidate(
+                "coreml fp16", "coreml", "fp16", "coreml", "program", "384x512", 1,
+                file="coreml/a.mlpackage", file_bytes=1, simulated=True, not_timed="simulated on this host",
+            ),
+        ),
+        macs={"384x512": {"program": 10, "depth": 4, "layering": 0, "inpainting": 6}},
+        settings={"rounds": 3},
+        notes=("a note",),
+    )  # fmt: skip
+    return replace(made, **changes)
+
+
+def test_json_round_trip(tmp_path):
+    path = tmp_path / "profile.json"
+    path.write_text(report().to_json(), encoding="utf-8")
+    assert read_profile(path) == report()
+    raw = json.loads(path.read_text())
+    assert raw["host_id"] == HOST.id
+    assert raw["candidates"][2]["runs"][0]["latency"] == {"p50": 50, "p90": 50, "p99": 50, "mean": 50, "n": 3}
+    assert raw["candidates"][3]["runs"] == []
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (lambda raw: raw.update(schema_version=2), "upgrade ldikit"),
+        (lambda raw: raw.pop("schema_version"), "not a profile"),
+        (lambda raw: raw.pop("macs"), "does not follow"),
+        (lambda raw: raw["candidates"][0].pop("runs"), "does not follow"),
+        (lambda raw: raw["host"].update(cpu="Faster CPU"), "altered"),
+    ],
+)
+def test_broken_json_is_refused(tmp_path, spoil, says):
+    raw = json.loads(report().to_json())
+    spoil(raw)
+    path = tmp_path / "profile.json"
+    path.write_text(json.dumps(raw))
+    with pytest.raises(InputError, match=says):
+        read_profile(path)
+
+
+def test_unreadable_files_are_refused(tmp_path):
+    (tmp_path / "text").write_text("{")
+    for path in (tmp_path, tmp_path / "missing", tmp_path / "text"):
+        with pytest.raises(InputError):
+            read_profile(path)
+
+
+def test_drifting_runs_are_named():
+    assert report().drifted == ["torch fp32, 2 threads: +50% in the second half"]
+
+
+def test_compare_gives_ratios_and_what_differs():
+    before = report()
+    faster = replace(before.candidates[2], runs=(run(1, [25, 25, 25]),))
+    after = report(
+        host=replace(HOST, versions={"torch": "2.14.0"}), candidates=(*before.candidates[:1], faster)
+    )
+    found = compare(before, after)
+    onnx = next(change for change in found.changes if change.name == "onnx fp16")
+    assert (onnx.before_ms, onnx.after_ms, onnx.ratio, onnx.drifted) == (50, 25, 0.5, False)
+    assert [change.drifted for change in found.changes if change.threads == 2] == [True]
+    assert found.missing == ("torch fp32 depth, 1 thread",)
+    assert found.added == ()
+    assert found.versions == {"torch": ("2.13.0", "2.14.0")}
+
+
+def test_compare_refuses_other_hosts_and_pipelines():
+    with pytest.raises(InputError, match="different hosts"):
+        compare(report(), report(host=replace(HOST, cpu="Other CPU")))
+    with pytest.raises(InputError, match="different pipelines"):
+        compare(report(), report(pipeline="other"))
+
+
+def test_charts_show_what_was_timed_and_fetch_nothing():
+    fragments = charts(report())
+    titles = [title for title, _ in fragments]
+    assert titles[0].startswith("Warm latency")
+    assert "Slowest operations: onnx fp16" in titles
+    latency = fragments[0][1]
+    assert "onnx fp16" in latency
+    # A simulated backend has no place among times.
+    assert not any("coreml" in html for _, html in charts(report(), include_plotlyjs=False))
+    scripts = [len(html) > 1_000_000 for _, html in fragments]
+    assert scripts == [True] + [False] * (len(fragments) - 1)
+    for _, html in charts(report(), include_plotlyjs=False):
+        assert "src=" not in html
+        assert "cdn" not in html
+
+
+def test_a_profile_without_times_has_no_charts():
+    assert charts(report(candidates=report().candidates[3:])) == []

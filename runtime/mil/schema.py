@@ -33,8 +33,9 @@ _MESSAGES = {
     "EnumeratedShapes": "*shapes 1 Shape",
     "ShapeRange": "*sizeRanges 1 SizeRange",
     "ArrayFeatureType": "*shape 1 int64; dataType 2 int32; "
-    "enumeratedShapes 21 EnumeratedShapes =Flexibility; shapeRange 31 ShapeRange =Flexibility; intDefaultValue 41 int32 =Default; "
-    "floatDefaultValue 51 float =Default; doubleDefaultValue 61 double =Default",
+    "enumeratedShapes 21 EnumeratedShapes =Flexibility; shapeRange 31 ShapeRange =Flexibility; "
+    "intDefaultValue 41 int32 =Default; floatDefaultValue 51 float =Default; "
+    "doubleDefaultValue 61 double =Default",
     "Program": "version 1 int64; %functions 2 Function",
     "Function": "*inputs 1 NamedValueType; opset 2 string; %block_specializations 3 Block",
     "Block": "*inputs 1 NamedValueType; *outputs 2 string; *operations 3 Operation",

@@ -7,7 +7,7 @@ import numpy as np
 
 from ...reference.errors import BackendUnavailableError, InputError, MissingExtraError
 from ...reference.ldi import LDI
-from ..backends.loader import FORMAT_OF_BACKEND, backend_for
+from ..backends.loader import FORMAT_OF_BACKEND, backend_for, simulates
 from ..backends.protocol import Runner, backends
 from ..bundle import Bundle
 from ..ldi_runner import run_program
@@ -24,7 +24,7 @@ class Candidate:
     Attributes:
         entries: its files by size.
         backend: that runs them.
-        simulated: whether the backend is a model of the real runtime; known once a file is loaded.
+        simulated: whether the backend is a model of the real runtime.
         missing: why the backend cannot run here, None if it can.
         broken: why its file cannot be opened or run, None if it can.
         scores: of each photo, by way of rounding: {rounding: {photo index: scores}}.
@@ -32,7 +32,7 @@ class Candidate:
 
     entries: dict[str, ModelFile]
     backend: str
-    simulated: bool = False
+    simulated: bool
     missing: str | None = None
     broken: str | None = None
     scores: dict[str, dict[int, dict]] = field(default_factory=dict)
@@ -82,7 +82,7 @@ def find_candidates(
             names = [name for name in wanted if FORMAT_OF_BACKEND[name] == entry.format]
         for name in names:
             key = (entry.format, entry.precision, name)
-            candidate = found.setdefault(key, Candidate({}, name))
+            candidate = found.setdefault(key, Candidate({}, name, simulates(name)))
             if entry.size in candidate.entries:
                 raise InputError(f"{bundle.folder} declares {' '.join(key[:2])} {entry.size} twice")
             candidate.entries[entry.size] = entry
@@ -97,15 +97,12 @@ def load(candidate: Candidate, bundle: Bundle, size: str) -> Runner | None:
     if not candidate.runs:
         return None
     try:
-        runner = bundle.open(candidate.entries[size], candidate.backend)
+        return bundle.open(candidate.entries[size], candidate.backend)
     except (MissingExtraError, BackendUnavailableError) as error:
         candidate.missing = str(error)
-        return None
     except InputError as error:
         candidate.broken = str(error)
-        return None
-    candidate.simulated = runner.simulated
-    return runner
+    return None
 
 
 def roundings(runner: Runner, entry: ModelFile) -> dict[str, Runner]:

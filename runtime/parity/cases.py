@@ -24,11 +24,17 @@ class Case:
         index: of the photo, in the order given.
         size: "HEIGHTxWIDTH".
         pixels: (H, W, 3) uint8 at that size; a quarter of the float tensor's memory.
+        shape: (height, width) of the photo itself, by which each candidate picks its size.
     """
 
     index: int
     size: str
     pixels: np.ndarray
+    shape: tuple[int, int]
+
+    def suits(self, sizes: Sequence[str]) -> bool:
+        """Say whether a candidate that has `sizes` runs the photo at this one."""
+        return pick_size(sizes, *self.shape) == self.size
 
     @property
     def photo(self) -> np.ndarray:
@@ -76,5 +82,5 @@ def read_cases(paths: Sequence[Path], size_sets: Sequence[Sequence[str]]) -> lis
             tensor = to_program(pixels, shape.height, shape.width)[0]
             # to_program gives multiples of 1/255, so this loses nothing.
             small = np.rint(tensor.transpose(1, 2, 0) * 255.0).astype(np.uint8)
-            cases.append(Case(index, size, small))
+            cases.append(Case(index, size, small, (pixels.shape[0], pixels.shape[1])))
     return cases

@@ -11,6 +11,7 @@ from ...reference.program import PhotoToLDI
 from ...reference.render import Camera, View, parity_cameras
 from ...reference.sizes import parse_size
 from .cases import Case
+from .stages import ReferenceStages, measure_gains
 from .views import render_views
 
 
@@ -43,6 +44,7 @@ class ReferenceRuns:
         self.reference = Reference(config)
         self.cameras: tuple[Camera, ...] = parity_cameras(config.layering.max_parallax)
         self._last: ReferenceRun | None = None
+        self._gains: dict[tuple[int, str], dict[str, dict[str, float]]] = {}
 
     def program(self, size: str) -> PhotoToLDI:
         """Return the reference program of one size, "HEIGHTxWIDTH"."""
@@ -55,3 +57,15 @@ class ReferenceRuns:
                 ldi = as_ldi(self.program(case.size)(torch.from_numpy(case.photo)))
             self._last = ReferenceRun(case, ldi, render_views(ldi, self.cameras))
         return self._last
+
+    def stages(self, size: str) -> ReferenceStages:
+        """Return the stages of the reference program of one size."""
+        return ReferenceStages(self.program(size))
+
+    def gains(self, case: Case) -> dict[str, dict[str, float]]:
+        """Return how much each stage amplifies on a photo (see `measure_gains`), measured once."""
+        key = (case.index, case.size)
+        if key not in self._gains:
+            run = self.run(case)
+            self._gains[key] = measure_gains(self.stages(case.size), case.photo, run.ldi)
+        return self._gains[key]

@@ -1,0 +1,192 @@
+"""`verify`: every candidate of a bundle on every photo, against the float reference (DESIGN §6)."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ...reference.ldi import LDI, OUTPUT_NAMES
+from ...reference.progress import track
+from ..bundle import Bundle, open_bundle
+from .aggregate import aggregate
+from .budget import error_budget
+from .candidates import Candidate, find_candidates, load, roundings, run
+from .cases import Case, PhotoPaths, photo_paths, read_cases
+from .explain import explain
+from .gates import DEFAULT_GATES, Gates, judge, load_gates, merge_gates, needs
+from .ldi_metrics import compare_ldi
+from .reference_runs import ReferenceRun, ReferenceRuns
+from .report import ParityReport
+from .result import FAIL, NOT_VERIFIED, CandidateResult, GateResult
+from .tensors import compare_tensors
+from .views import compare_views, render_views
+from .weights import check_weights
+
+__all__ = ["ParityReport", "verify"]
+
+# Candidates are compared side by side; more of them would only fill memory.
+WORKERS = 2
+# Colour, disparity and occupancy all lie in [0, 1].
+DATA_RANGE = 1.0
+
+
+def verify(
+    bundle: Bundle | Path | str,
+    photos: PhotoPaths = None,
+    gates: Path | str | Mapping[str, Any] | None = None,
+    formats: Sequence[str] | None = None,
+    precisions: Sequence[str] | None = None,
+    backends: Sequence[str] | None = None,
+    pictures: bool = True,
+) -> ParityReport:
+    """Judge every candidate of a bundle by the layered depth images that it makes.
+
+    Args:
+        bundle: from `open_bundle`, or its folder.
+        photos: paths, or a folder of photos; None for the bundle's golden photo.
+        gates: file of limits, or a mapping like one; None for those of the metric spec.
+        formats, precisions, backends: which candidates; None for all, each format on its own backend.
+        pictures: also take the pictures that a report shows.
+
+    Raises:
+        InputError: a file, photo or gate cannot be used, a name is unknown, or the reference loaded now is
+            not the one that the bundle was made from. A missing backend raises nothing: its candidates are
+            `not_verified`.
+    """
+    bundle = bundle if isinstance(bundle, Bundle) else open_bundle(bundle)
+    limits = _limits(gates)
+    candidates = find_candidates(bundle, formats, precisions, backends)
+    paths = photo_paths(photos, bundle.golden_photo() if photos is None else None)
+    cases = read_cases(paths, [list(c.entries) for c in candidates])
+    references = ReferenceRuns(bundle.manifest.pipeline)
+    check_weights(bundle.manifest.weights, references.program(cases[0].size), str(bundle.folder))
+    with _one_torch_thread():
+        for size in sorted({case.size for case in cases}):
+            _score_size(bundle, size, cases, candidates, references, limits)
+        judged = [_judge(candidate, limits) for candidate in candidates]
+        results, evidence = [], []
+        for candidate, result in track(zip(candidates, judged, strict=True), "attributing", len(judged)):
+            stages, taken = explain(bundle, candidate, result, cases, references, pictures)
+            results.append(replace(result, stages=stages))
+            evidence.append(taken)
+    return ParityReport(results, tuple(path.stem for path in paths), tuple(evidence))
+
+
+def _limits(gates: Path | str | Mapping[str, Any] | None) -> Gates:
+    if gates is None:
+        return DEFAULT_GATES
+    return merge_gates(gates) if isinstance(gates, Mapping) else load_gates(Path(gates))
+
+
+@contextmanager
+def _one_torch_thread() -> Iterator[None]:
+    """Let torch use one thread: the candidates that run side by side use the others."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _score_size(
+    bundle: Bundle,
+    size: str,
+    cases: Sequence[Case],
+    candidates: Sequence[Candidate],
+    references: ReferenceRuns,
+    limits: Gates,
+) -> None:
+    """Score all candidates on the photos of one size; files of other sizes are not held meanwhile."""
+    members = [case for case in cases if case.size == size]
+    runners = {
+        index: runner
+        for index, candidate in enumerate(candidates)
+        if size in candidate.entries and (runner := load(candidate, bundle, size)) is not None
+    }
+
+    def score(index: int, reference: ReferenceRun) -> None:
+        candidate, case = candidates[index], reference.case
+        if not case.suits(list(candidate.entries)):
+            return
+        for rounding, runner in roundings(runners[index], candidate.entries[size]).items():
+            ldi = run(candidate, runner, size, case.photo) if candidate.runs else None
+            if ldi is not None:
+                flip = needs("views.flip", candidate.precision, limits)
+                scores = _compare(reference, ldi, references, flip)
+                candidate.scores.setdefault(rounding, {})[case.index] = scores
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for case in track(members, f"verifying {size}", len(members)):
+            reference = references.run(case)
+            list(pool.map(lambda index: score(index, reference), runners))  # noqa: B023 (done within the loop)
+
+
+def _compare(reference: ReferenceRun, ldi: LDI, references: ReferenceRuns, flip: bool) -> dict[str, Any]:
+    """Return the scores of one photo; ꟻLIP only where a gate reads it, as it takes most of the time."""
+    tensors = {
+        name: compare_tensors(getattr(reference.ldi, name), getattr(ldi, name), DATA_RANGE, name)
+        for name in OUTPUT_NAMES
+    }
+    views = compare_views(reference.views, render_views(ldi, references.cameras), references.cameras, flip)
+    return {"ldi": compare_ldi(reference.ldi, ldi), "views": views, "tensors": tensors}
+
+
+def _judge(candidate: Candidate, limits: Gates) -> CandidateResult:
+    """Judge a candidate; of several ways of rounding, all must pass, and the harshest is shown."""
+    common: dict[str, Any] = {
+        "format": candidate.format,
+        "precision": candidate.precision,
+        "backend": candidate.backend,
+        "simulated": candidate.simulated,
+    }
+    photos = sorted({index for scores in candidate.scores.values() for index in scores})
+    common["photos"] = len(photos)
+    if not candidate.runs:
+        # A file that its real runtime refuses is a failure; one that our evaluator cannot run is unknown.
+        verdict = FAIL if candidate.broken and not candidate.simulated else NOT_VERIFIED
+        reason = candidate.missing or candidate.broken or ""
+        return CandidateResult(**{**common, "photos": 0}, verdict=verdict, reason=reason)
+    aggregated = {
+        rounding: _by_photo(aggregate([scores[index] for index in photos]), photos)
+        for rounding, scores in candidate.scores.items()
+    }
+    verdicts = {name: judge(scores, candidate.precision, limits) for name, scores in aggregated.items()}
+    shown = aggregated[list(aggregated)[-1]]
+    gates = [_harsher(same) for same in zip(*(gates for gates, _ in verdicts.values()), strict=True)]
+    worst = next((v for v in (FAIL, NOT_VERIFIED) if v in {v for _, v in verdicts.values()}), None)
+    return CandidateResult(
+        **common,
+        ldi=_part(shown, "ldi"),
+        views=_part(shown, "views"),
+        tensors=_part(shown, "tensors"),
+        error_budget=error_budget(candidate.precision, aggregated),
+        gates=gates,
+        verdict=worst or next(iter(verdicts.values()))[1],
+        reason="a gate's metric was measured on no photo" if worst == NOT_VERIFIED else "",
+    )
+
+
+def _by_photo(aggregated: dict[str, dict[str, Any]], photos: Sequence[int]) -> dict[str, dict[str, Any]]:
+    """Return aggregated scores with the photo's own index instead of its place among those measured."""
+    return {
+        name: {
+            **scores,
+            "worst_photo": None if scores["worst_photo"] is None else photos[scores["worst_photo"]],
+        }
+        for name, scores in aggregated.items()
+    }
+
+
+def _harsher(gates: Sequence[GateResult]) -> GateResult:
+    """Return, of one gate's results under several roundings, a failed one, else the last."""
+    return next((gate for gate in gates if not gate.passed), gates[-1])
+
+
+def _part(aggregated: Mapping[str, Any], part: str) -> dict[str, Any]:
+    prefix = f"{part}."
+    return {name.removeprefix(prefix): s for name, s in aggregated.items() if name.startswith(prefix)}

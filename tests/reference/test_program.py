@@ -88,15 +88,17 @@ def program_for(inpaint, **more):
 WILD, PAINTER = program_for(Wild()), program_for(random_inpaint())
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(kind=st.sampled_from(KINDS), seed=st.integers(0, 2**32 - 1), wild=st.booleans())
 def test_any_disparity_and_photo_give_a_valid_ldi(kind, seed, wild):
     photo = torch.rand(1, 3, H, W, generator=torch.Generator().manual_seed(seed % 2**31))
-    ldi = as_ldi((WILD if wild else PAINTER).layer(photo, disparity_of(kind, seed)))
+    program, disparity = WILD if wild else PAINTER, disparity_of(kind, seed)
+    ldi = as_ldi(program.layer(photo, disparity))
     assert ldi.violations(photo[0].numpy()) == []
-    # A layer is reached only through the one before it.
-    assert (ldi.occupancy[2] <= ldi.occupancy[1].max() + 1e-7).all()
-    assert np.array_equal(ldi.disparity[0], disparity_of(kind, seed)[0].numpy())
+    assert np.array_equal(ldi.disparity[0], disparity[0].numpy())
+    # Every hidden layer is seen only through the gaps of the visible one.
+    reachable = program.layering(disparity)[2][0].numpy()
+    assert (ldi.occupancy[1:] <= reachable).all()
 
 
 @pytest.mark.parametrize("layers", [1, 2, 4])

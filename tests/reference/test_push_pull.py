@@ -93,7 +93,7 @@ def test_nothing_known_is_black():
     assert (run(np.ones((3, 8, 8)), np.zeros((1, 8, 8)), 3) == 0).all()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25, deadline=None, derandomize=True)
 @given(
     seed=st.integers(0, 2**32 - 1),
     height=st.integers(4, 24),

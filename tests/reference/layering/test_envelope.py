@@ -82,7 +82,7 @@ def test_a_slope_below_s_is_left_alone():
     assert torch.equal(upper_envelope(field, 0.026), field)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25, deadline=None, derandomize=True)
 @given(
     seed=st.integers(0, 2**32 - 1),
     kind=st.sampled_from(KINDS),

@@ -45,7 +45,7 @@ def test_the_steeper_of_row_and_column_counts():
     assert found[2, 0].item() == pytest.approx(0.01, abs=1e-6)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25, deadline=None, derandomize=True)
 @given(seed=st.integers(0, 2**32 - 1), kind=st.sampled_from(KINDS), change=st.sampled_from([1e-4, 1e-2, 0.1]))
 def test_gain_is_at_most_two_over_the_ramp(field_of, seed, kind, change):
     field = field_of(kind, seed, 24, 32)

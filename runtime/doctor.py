@@ -14,6 +14,7 @@ PARTS = (
     ("pillow-heif", "", "HEIC photos"),
     ("av", "", "videos"),
     ("flip-evaluator", "", "the ꟻLIP of rendered views"),
+    ("numba", "", "rendering views"),
     ("scikit-image", "", "the SSIM of rendered views"),
     ("onnx", "onnx", "exporting ONNX"),
     ("onnxscript", "onnx", "exporting ONNX"),

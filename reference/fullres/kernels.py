@@ -43,6 +43,14 @@ def _ramp(value: float, start: float, end: float) -> float:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _bell(distance: float) -> float:
+    """Return a Gaussian lowered to 0 where the window ends, so that nothing jumps as the window moves on."""
+    end = (RADIUS + 0.5) / SPATIAL_SIGMA
+    height = math.exp(-0.5 * (distance / SPATIAL_SIGMA) ** 2) - math.exp(-0.5 * end * end)
+    return max(height, 1e-6)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _mode(values: np.ndarray, weights: np.ndarray, count: int) -> float:
     """Return the weighted mean of `values`, moved by mean shift to the surface that most of the weight is on.
 
@@ -115,8 +123,7 @@ def upsample_edges(
             count = 0
             for j in range(max(near_y - RADIUS, 0), min(near_y + RADIUS + 1, height)):
                 for i in range(max(near_x - RADIUS, 0), min(near_x + RADIUS + 1, width)):
-                    way = ((j - at_y) ** 2 + (i - at_x) ** 2) / (2 * SPATIAL_SIGMA**2)
-                    weight = math.exp(-way)
+                    weight = _bell(j - at_y) * _bell(i - at_x)
                     if guided:
                         distance = 0.0
                         for c in range(3):

@@ -1,8 +1,8 @@
 """The published hard rule of layering, for comparison with the stable one; it is not exported (DESIGN §2).
 
 Shih et al., CVPR 2020, §3: soft edges are snapped, links with a step above τ are cut, and the far side of
-each cut is flooded behind the near one. Every step is a decision, so that a change of disparity by 1e-3 changes
-which pixels are hidden (docs/layering.md). Where the paper leaves a choice open, this is what is done here:
+each cut is flooded behind the near one. Every step is a decision, so that a small change of disparity may
+change which pixels are hidden (docs/layering.md). Where the paper leaves a choice open, this is done here:
 edges that meet count as one; of several far sides the farthest goes behind a pixel; one hidden layer is made.
 """
 
@@ -112,7 +112,7 @@ def flood(disparity: np.ndarray, links: np.ndarray, threshold: float, steps: int
     return hidden
 
 
-def _beside(plane: np.ndarray, way: tuple[int, int], border: float) -> np.ndarray:
+def _beside(plane: np.ndarray, way: tuple[int, int], border: float | np.floating) -> np.ndarray:
     """Return at each pixel of (H, W) the value of its neighbour that way."""
     dy, dx = way
     padded = np.pad(plane, 1, constant_values=border)

@@ -19,7 +19,7 @@ def require() -> None:
 
     Raises:
         MissingExtraError: coremltools (on a Mac) or protobuf (elsewhere) is not installed.
-        BackendUnavailableError: coremltools cannot be loaded.
+        BackendUnavailableError: it cannot be loaded.
     """
     if sys.platform == "darwin":
         _coremltools()
@@ -28,6 +28,8 @@ def require() -> None:
         import google.protobuf  # noqa: F401
     except ModuleNotFoundError as error:
         raise MissingExtraError("protobuf", "coreml", "reading Core ML models") from error
+    except ImportError as error:
+        raise BackendUnavailableError(f"protobuf cannot be loaded here: {error}") from error
 
 
 def _coremltools() -> Any:

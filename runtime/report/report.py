@@ -1,0 +1,198 @@
+"""report.html: one page that needs no network, the verdicts on top."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from ...reference.files import atomic_file
+from ..manifest import Manifest
+from ..parity.aggregate import higher_is_better
+from ..parity.result import FAIL, METRIC_SPEC, NOT_VERIFIED, PASS, CandidateResult, GateResult
+from ..parity.scores import MOST_DB
+from ..profiling.host import this_host
+
+if TYPE_CHECKING:
+    from ..parity.report import ParityReport
+    from ..profiling.report import ProfileReport
+
+METRIC_NAMES = {
+    "nonfinite": "not finite",
+    "ldi.order_violations": "order violations",
+    "ldi.gap_iou": "gap IoU",
+    "views.psnr": "view PSNR (dB)",
+    "views.psnr_disoccluded": "disoccluded PSNR (dB)",
+    "views.flip": "ꟻLIP",
+    "tensors.disparity.max_abs": "disparity, largest error",
+    "tensors.color.max_abs": "colour, largest error",
+}
+STAGE_WORDS = {
+    "input": "how the photo enters",
+    "depth": "the depth network",
+    "layering": "the layering",
+    "inpainting": "the inpainting",
+}
+
+
+def write_report(
+    path: Path,
+    manifest: Manifest,
+    parity: "ParityReport",
+    profile: "ProfileReport | None" = None,
+    charts: Sequence[tuple[str, str]] | None = None,
+) -> None:
+    """Write report.html, whole or not at all, over an older one.
+
+    Args:
+        path: of the page.
+        manifest: of the bundle.
+        parity: from `verify`; without evidence the page has no pictures.
+        profile: of the bundle, if it was measured.
+        charts: (title, HTML fragment) of the profile; None takes those of `profiling.charts`.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    if charts is None:
+        charts = []
+        if profile is not None:
+            from ..profiling.charts import charts as draw
+
+            charts = draw(profile)
+    text = render_report(manifest, parity, profile, charts)
+    with atomic_file(Path(path), overwrite=True) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def render_report(
+    manifest: Manifest,
+    parity: "ParityReport",
+    profile: "ProfileReport | None",
+    charts: Sequence[tuple[str, str]],
+) -> str:
+    """Return the page; see `write_report`. Only chart fragments go in as they are, all else is escaped."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        num=number,
+        metric=lambda name: METRIC_NAMES.get(name, name),
+        limit=limit_text,
+        words=lambda verdict: verdict.replace("_", " "),
+        photo=_photo_name(parity.photos),
+    )
+    evidence = parity.evidence or (None,) * len(parity.candidates)
+    rows = [_row(candidate, shown) for candidate, shown in zip(parity.candidates, evidence, strict=True)]
+    verdict, headline = summary(parity.candidates)
+    return environment.get_template("report.html.jinja").render(
+        manifest=manifest,
+        photos=parity.photos,
+        verdict=verdict,
+        headline=headline,
+        metrics=list(dict.fromkeys(gate.name for c in parity.candidates for gate in c.gates)),
+        rows=rows,
+        simulated=any(candidate.simulated for candidate in parity.candidates),
+        profile=profile,
+        charts=[(title, Markup(fragment)) for title, fragment in charts],
+        host=this_host(),
+        metric_spec=METRIC_SPEC,
+    )
+
+
+def summary(candidates: Sequence[CandidateResult]) -> tuple[str, str]:
+    """Return the verdict over all candidates and the sentence that says it."""
+    counts = {name: sum(c.verdict == name for c in candidates) for name in (PASS, FAIL, NOT_VERIFIED)}
+    total = len(candidates)
+    parts = [f"{counts[PASS]} of {total} pass"]
+    parts += [f"{counts[FAIL]} fail{'s' if counts[FAIL] == 1 else ''}"] if counts[FAIL] else []
+    parts += [f"{counts[NOT_VERIFIED]} not verified"] if counts[NOT_VERIFIED] else []
+    if not total:
+        return NOT_VERIFIED, "Nothing was verified."
+    if counts[PASS] == total:
+        return PASS, f"All {total} candidates pass every gate." if total > 1 else "It passes every gate."
+    return (FAIL if counts[FAIL] else NOT_VERIFIED), ", ".join(parts) + "."
+
+
+def number(value: Any) -> str:
+    """Write a number for people: four significant digits, `–` for not measured, words for the ends."""
+    if value is None:
+        return "–"
+    value = float(value)
+    if not math.isfinite(value):
+        return "not finite"
+    if value >= MOST_DB:
+        return "equal"
+    if value == int(value) and abs(value) < 1e6:
+        return str(int(value))
+    if abs(value) < 1e-3:
+        return f"{value:.2e}"
+    return f"{value:.5f}" if 0.9 < value < 1 else f"{value:.4g}"
+
+
+def limit_text(gate: GateResult) -> str:
+    """Write a gate's limit with the side on which values must lie."""
+    return f"{'≥' if higher_is_better(gate.name) else '≤'} {gate.limit:g}"
+
+
+def _photo_name(photos: Sequence[str]) -> Callable[[int | None], str]:
+    def name(index: int | None) -> str:
+        if index is None:
+            return "–"
+        return photos[index] if index < len(photos) else f"photo {index}"
+
+    return name
+
+
+def _row(candidate: CandidateResult, evidence: Any) -> dict[str, Any]:
+    return {
+        "name": f"{candidate.format} {candidate.precision}",
+        "candidate": candidate,
+        "gates": {gate.name: gate for gate in candidate.gates},
+        "evidence": evidence,
+        "finding": finding(candidate.stages),
+        "budget": _budget(candidate.error_budget),
+    }
+
+
+def finding(stages: Mapping[str, Mapping[str, Any]]) -> str:
+    """Say in a sentence which stage causes the error, and whether it made it or passed it on."""
+    if not stages:
+        return ""
+    for name, stage in stages.items():
+        if not stage["cause"]:
+            continue
+        out = f"{number(stage['made'])} of mean change made here, {number(stage['passed_on'])} passed on"
+        return f"{stage['share']:.0%} of the view error comes from {STAGE_WORDS.get(name, name)}: {out}."
+    return "No stage is to blame: the views are equal to 100 dB and more."
+
+
+def _budget(budget: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return a line for each part of the error budget, saying why where it was not measured."""
+    reasons = {
+        "quantization": "none: nothing is quantised",
+        "conversion": "not separable without the quantised torch program",
+        "kernels": "not separable from conversion: one runtime ran the file",
+    }
+    lines = []
+    for name, reason in reasons.items():
+        figures = budget.get(name)
+        text = reason
+        if figures and "rounding" in figures:
+            ends = [f"rounding {end}: {_figures(part)}" for end, part in figures["rounding"].items()]
+            text = "; ".join(ends)
+        elif figures:
+            text = f"{_figures(figures)} (with {', '.join(figures['includes'])})"
+        lines.append((name, text))
+    return lines
+
+
+def _figures(figures: Mapping[str, Any]) -> str:
+    told = [(key, value) for key, value in figures.items() if key != "includes"]
+    return ", ".join(f"{METRIC_NAMES.get(name, name)} {number(value)}" for name, value in told)

@@ -75,7 +75,8 @@ def profile(
             a runtime cannot run its file.
     """
     start = time.monotonic()
-    host, notes = this_host(), []
+    host = this_host()
+    notes: list[str] = []
     counts = _thread_counts(threads, host, notes)
     chosen = choose_sizes(bundle.manifest, sizes)
     left_out = [size for size in bundle.manifest.sizes if size not in chosen]
@@ -155,7 +156,7 @@ def _open(bench: Bench, bundle: Bundle, index: int, count: int, worker: Worker) 
             "open",
             key=planned.name,
             bundle=str(bundle.folder),
-            file=planned.entry and planned.entry.path,
+            file=planned.entry.path if planned.entry else None,
             stage=planned.stage,
             size=planned.size,
             threads=count,
@@ -222,8 +223,8 @@ def _candidate(
     shared = {name: value for name, value in asdict(planned).items() if name != "entry"}
     return Candidate(
         **shared,
-        file=planned.entry and planned.entry.path,
-        file_bytes=planned.entry and planned.entry.bytes,
+        file=planned.entry.path if planned.entry else None,
+        file_bytes=planned.entry.bytes if planned.entry else None,
         simulated=index in bench.simulated,
         not_timed=None if runs else reason,
         runs=tuple(runs),

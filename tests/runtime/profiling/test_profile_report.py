@@ -10,6 +10,7 @@ from ldikit.runtime.profiling.compare import compare
 from ldikit.runtime.profiling.host import Host
 from ldikit.runtime.profiling.per_operation import Operations, OperationTime
 from ldikit.runtime.profiling.report import Candidate, ProfileReport, Run, read_profile
+from ldikit.runtime.profiling.table import markdown
 from ldikit.runtime.profiling.timing import find_drift, summarise
 
 HOST = Host("Some CPU", "x86_64", 4, 8, 8, 15.6, "Linux", "6.1", "3.11.7", {"torch": "2.13.0"})
@@ -133,3 +134,15 @@ def test_charts_show_what_was_timed_and_fetch_nothing():
 
 def test_a_profile_without_times_has_no_charts():
     assert charts(report(candidates=report().candidates[3:])) == []
+
+
+def test_markdown_gives_ratios_drift_and_reasons():
+    text = markdown(report())
+    rows = [line for line in text.splitlines() if line.startswith("| ")]
+    assert rows[2] == ("| torch fp32 | 1 | 50 ms | 100.0 ms | 100.0 ms | 100.0 ms | 3 |  |  |  |")
+    # [60, 60, 90]: the median of the second half is 50 % above the first.
+    assert "| ~60.0 ms | 84.0 ms |" in rows[3]
+    assert rows[5].endswith("| 0.50 | 99.0 MiB | 3.0 MiB |")
+    assert "- coreml fp16: no time, simulated on this host." in text
+    assert "- a note" in text
+    assert "depth" not in markdown(report(), stages=False).split("\n\n")[1]

@@ -64,6 +64,15 @@ def photo_paths(photos: PhotoPaths, fallback: Path | None) -> list[Path]:
     return paths
 
 
+def photo_names(paths: Sequence[Path]) -> tuple[str, ...]:
+    """Return short names of photos: without suffix, with the folder's name where they are not unique."""
+    stems = [path.stem for path in paths]
+    return tuple(
+        stem if stems.count(stem) == 1 else f"{path.resolve().parent.name}/{stem}"
+        for path, stem in zip(paths, stems, strict=True)
+    )
+
+
 def read_cases(paths: Sequence[Path], size_sets: Sequence[Sequence[str]]) -> list[Case]:
     """Read photos, each at every size that some candidate runs it at.
 

@@ -1,15 +1,21 @@
 """A candidate on its worst photo once more: which stage causes the error, and pictures of it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+from ...reference.ldi import LDI
 from ..bundle import Bundle
 from ..report.evidence import Evidence, take_evidence
+from .aggregate import aggregate
 from .attribution import attribute
 from .candidates import Candidate, load, roundings, run
 from .cases import Case
-from .reference_runs import ReferenceRuns
+from .reference_runs import ReferenceRun, ReferenceRuns
 from .result import CandidateResult
+from .views import compare_views, render_views
+
+FLIP = ("flip", "flip_disoccluded")
 
 
 def worst_photo(result: CandidateResult) -> int | None:
@@ -25,29 +31,45 @@ def explain(
     cases: Sequence[Case],
     references: ReferenceRuns,
     pictures: bool,
-) -> tuple[dict[str, dict[str, Any]], Evidence | None]:
+) -> tuple[CandidateResult, Evidence | None]:
     """Attribute a candidate's error on its worst photo to the stages, and take pictures.
 
     Where a backend brackets rounding, the harshest end is explained.
 
     Returns:
-        the scores by stage (see `attribute`) and the pictures; nothing where the candidate never ran.
+        the result with scores by stage (see `attribute`), and with ꟻLIP of this photo where no gate had it
+        measured on all; and the pictures. The result as it was where the candidate never ran.
     """
     worst, sizes = worst_photo(result), list(candidate.entries)
     case = next((c for c in cases if c.index == worst and c.suits(sizes)), None)
     if case is None:
-        return {}, None
+        return result, None
     runner = load(candidate, bundle, case.size)
     if runner is None:
-        return {}, None
+        return result, None
     harshest = list(roundings(runner, candidate.entries[case.size]).values())[-1]
     ldi = run(candidate, harshest, case.size, case.photo)
     if ldi is None:
-        return {}, None
+        return result, None
     reference = references.run(case)
     stages = attribute(
         references.stages(case.size), reference, ldi, references.cameras, references.gains(case)
     )
-    if not pictures:
-        return stages, None
-    return stages, take_evidence(case.index, reference.ldi, ldi, references.cameras)
+    explained = replace(
+        result, stages=stages, views={**result.views, **_flip(result, reference, ldi, references)}
+    )
+    taken = take_evidence(case.index, reference.ldi, ldi, references.cameras) if pictures else None
+    return explained, taken
+
+
+def _flip(
+    result: CandidateResult, reference: ReferenceRun, ldi: LDI, references: ReferenceRuns
+) -> dict[str, dict[str, Any]]:
+    """Return ꟻLIP of one photo, as aggregated scores, unless it was measured on all."""
+    if result.views.get("flip", {}).get("photos"):
+        return {}
+    scores = compare_views(reference.views, render_views(ldi, references.cameras), references.cameras)
+    found = aggregate([scores])
+    return {
+        name: {**found[name], "worst_photo": reference.case.index} for name in FLIP if found[name]["photos"]
+    }

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from ..bundle import Bundle, open_bundle
 from .aggregate import aggregate
 from .budget import error_budget
 from .candidates import Candidate, find_candidates, load, roundings, run
-from .cases import Case, PhotoPaths, photo_paths, read_cases
+from .cases import Case, PhotoPaths, photo_names, photo_paths, read_cases
 from .explain import explain
 from .gates import DEFAULT_GATES, Gates, judge, load_gates, merge_gates, needs
 from .ldi_metrics import compare_ldi
@@ -70,10 +69,10 @@ def verify(
         judged = [_judge(candidate, limits) for candidate in candidates]
         results, evidence = [], []
         for candidate, result in track(zip(candidates, judged, strict=True), "attributing", len(judged)):
-            stages, taken = explain(bundle, candidate, result, cases, references, pictures)
-            results.append(replace(result, stages=stages))
+            explained, taken = explain(bundle, candidate, result, cases, references, pictures)
+            results.append(explained)
             evidence.append(taken)
-    return ParityReport(results, tuple(path.stem for path in paths), tuple(evidence))
+    return ParityReport(results, photo_names(paths), tuple(evidence))
 
 
 def _limits(gates: Path | str | Mapping[str, Any] | None) -> Gates:

@@ -11,15 +11,21 @@ from ...reference.render import Camera, View, render
 from .heat import full_scale, inferno
 from .pictures import Picture, over_checker, picture
 
-# Views shown: the one that differs most, and the one that sees most of the hidden layers.
 BOTH = "reference", "candidate"
 
 
 @dataclass(frozen=True)
 class Row:
-    """Pictures side by side: the reference's, the candidate's, and their difference."""
+    """Pictures side by side: the reference's, the candidate's, and their difference.
+
+    Attributes:
+        title: what they show.
+        note: how to read them.
+        pictures: the three.
+    """
 
     title: str
+    note: str
     pictures: tuple[Picture, ...]
 
 
@@ -47,7 +53,7 @@ def take_evidence(photo_index: int, reference: LDI, candidate: LDI, cameras: Seq
         candidate: by the candidate; may hold values that are not finite, and has then no views.
         cameras: of the parity path.
     """
-    photo = picture(reference.color[0].transpose(1, 2, 0), "photo, as the program sees it")
+    photo = picture(reference.color[0].transpose(1, 2, 0), "the photo, as the program sees it")
     rows = [_depth(reference, candidate)]
     rows += [_layer(reference, candidate, layer) for layer in range(1, reference.layers)]
     return Evidence(photo_index, photo, (*rows, *_views(reference, candidate, cameras)))
@@ -56,18 +62,22 @@ def take_evidence(photo_index: int, reference: LDI, candidate: LDI, cameras: Seq
 def _depth(reference: LDI, candidate: LDI) -> Row:
     planes = [ldi.disparity[0, 0] for ldi in (reference, candidate)]
     low, high = float(planes[0].min()), float(planes[0].max())
-    shown = [picture(inferno(p, low, high), name) for p, name in zip(planes, BOTH, strict=True)]
-    return Row("Depth (bright is near)", (*shown, _difference(np.abs(planes[1] - planes[0]), "disparity")))
+    captions = [f"{name}'s disparity, bright is near" for name in BOTH]
+    shown = [picture(inferno(p, low, high), name) for p, name in zip(planes, captions, strict=True)]
+    difference = _difference(np.abs(planes[1] - planes[0]), "disparity")
+    return Row("Depth", "", (*shown, difference))
 
 
 def _layer(reference: LDI, candidate: LDI, layer: int) -> Row:
     laid = [over_checker(ldi.color[layer], ldi.occupancy[layer, 0]) for ldi in (reference, candidate)]
     shown = [picture(pixels, name) for pixels, name in zip(laid, BOTH, strict=True)]
     difference = np.abs(laid[1] - laid[0]).max(axis=2)
-    return Row(f"Hidden layer {layer} (checkerboard: empty)", (*shown, _difference(difference, "colour")))
+    note = "What lies behind the layer in front, over a checkerboard where the layer is empty."
+    return Row(f"Hidden layer {layer}", note, (*shown, _difference(difference, "colour")))
 
 
 def _views(reference: LDI, candidate: LDI, cameras: Sequence[Camera]) -> list[Row]:
+    """Show the view that differs most, and the one that sees most of the hidden layers."""
     try:
         seen = [(camera, render(reference, camera), render(candidate, camera)) for camera in cameras]
     except InputError:
@@ -82,7 +92,8 @@ def _view(camera: Camera, reference: View, candidate: View) -> Row:
     shown = [picture(view.rgb, name) for view, name in zip((reference, candidate), BOTH, strict=True)]
     difference = np.abs(candidate.rgb - reference.rgb).max(axis=2)
     title = f"View from {_place(camera)}"
-    return Row(title, (*shown, _difference(difference, "colour")))
+    note = f"{reference.disoccluded.mean():.1%} of it shows hidden layers; black is seen by no layer."
+    return Row(title, note, (*shown, _difference(difference, "colour")))
 
 
 def _place(camera: Camera) -> str:

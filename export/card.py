@@ -1,0 +1,74 @@
+"""README.md of a bundle: model card and integration notes, with this bundle's own names and figures."""
+
+import math
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from ..reference.sizes import parse_size
+from ..runtime.manifest import Manifest, ModelFile, Substitution
+from .golden import folder_name, golden_photo
+
+TEMPLATE = "bundle_readme.md.jinja"
+CARD = "README.md"
+
+
+def write_card(folder: Path, manifest: Manifest) -> None:
+    """Write the bundle's README.md.
+
+    Args:
+        folder: of the bundle.
+        manifest: complete.
+    """
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+    )
+    template = environment.from_string(resources.files(__package__).joinpath(TEMPLATE).read_text("utf-8"))
+    text = template.render(
+        manifest=manifest,
+        config=manifest.pipeline,
+        title=" + ".join(
+            dict.fromkeys(Path(name).stem for name in (manifest.pipeline.depth, manifest.pipeline.inpaint))
+        ),
+        formats=list(dict.fromkeys(entry.format for entry in manifest.files)),
+        examples={entry.format: entry for entry in reversed(manifest.files) if entry.stage == "program"},
+        stages=any(entry.stage != "program" for entry in manifest.files),
+        golden=[_golden(size) for size in manifest.sizes],
+        errors=_errors(manifest.substitutions),
+        megabytes=_megabytes,
+        shape=_shape,
+    )
+    (folder / CARD).write_text(text, encoding="utf-8")
+
+
+def _golden(size: str) -> dict[str, str]:
+    """Return where a size's golden vectors lie, and which of the bundled photos they show."""
+    shape = parse_size(size)
+    name, _ = golden_photo(shape)
+    return {"folder": folder_name(shape), "photo": name, "size": size}
+
+
+def _errors(substitutions: tuple[Substitution, ...]) -> list[dict[str, Any]]:
+    """Return, for every format and precision, what was replaced and the largest error of its files."""
+    groups: dict[tuple[str, str], dict[str, Any]] = {}
+    for entry in substitutions:
+        group = groups.setdefault(
+            (entry.format, entry.precision),
+            {"format": entry.format, "precision": entry.precision, "error": 0.0, "entries": {}},
+        )
+        group["error"] = max(group["error"], entry.max_abs_error)
+        group["entries"][(entry.operation, entry.replacement)] = entry
+    for group in groups.values():
+        group["entries"] = list(group["entries"].values())
+        group["error"] = f"{group['error']:.2g}" if math.isfinite(group["error"]) else "not finite"
+    return list(groups.values())
+
+
+def _megabytes(entry: ModelFile) -> str:
+    return f"{entry.bytes / 1e6:.1f}"
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "×".join(str(n) for n in shape)

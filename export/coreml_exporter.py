@@ -1,0 +1,130 @@
+"""Core ML: an ML Program (.mlpackage) for iOS 17; the photo is an image input, /255 is inside the graph.
+
+Through `torch.export` and `run_decompositions({})`: `torch.jit.trace` fails on the geometry in
+coremltools 9.0 (DESIGN §5).
+"""
+
+import re
+from collections import Counter
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..reference.errors import MissingExtraError
+from ..runtime.manifest import ModelFile
+from .half import GraphNode, half_nodes, in_scope
+from .protocol import Converted, exporters
+from .stages import StageProgram, network_scopes
+from .substitutions import replacements
+from .wrappers import ImageInput, channels_first_spec, image_spec, is_photo
+
+# Operations that only carry values; they are neither computed nor counted.
+_CARRIERS = ("const",)
+
+
+@exporters.register("coreml")
+def export_coreml(stage: StageProgram, targets: Mapping[str, Path]) -> list[Converted]:
+    """Write one stage as a .mlpackage; see `Exporter`."""
+    try:
+        import coremltools as ct
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(error.name or "coremltools", "coreml", "exporting to coreml") from error
+    wrapper = ImageInput(stage).eval()
+    example = stage.example()
+    exported = torch.export.export(wrapper, example).run_decompositions({})
+    half = mark_half(exported.graph, network_scopes(wrapper))
+    written = []
+    for precision, path in sorted(targets.items()):
+        outside: list[str] = []
+        model = ct.convert(
+            exported,
+            convert_to="mlprogram",
+            minimum_deployment_target=ct.target.iOS17,
+            compute_precision=_precision(ct, precision, half, outside),
+            inputs=[_input(ct, plane, stage) for plane in stage.inputs],
+            outputs=[ct.TensorType(name=plane.name, dtype=np.float32) for plane in stage.outputs],
+            skip_model_load=True,
+        )
+        model.short_description = f"{stage.stage} of photo to layered depth image, {stage.size}, {precision}"
+        model.save(str(path))
+        # coremltools writes its debug handles beside the model; nothing reads them.
+        for leftover in path.glob("*debug_handle*"):
+            leftover.unlink()
+        found = replacements("coreml", stage, operations(model.get_spec()), len(outside))
+        written.append(Converted(_entry(stage, precision), found))
+    return written
+
+
+def operations(spec: Any) -> Counter[str]:
+    """Count the operations of an ML Program by kind, constants left out."""
+    blocks = (
+        block
+        for function in spec.mlProgram.functions.values()
+        for block in function.block_specializations.values()
+    )
+    return Counter(op.type for block in blocks for op in block.operations if op.type not in _CARRIERS)
+
+
+def mark_half(graph: torch.fx.Graph, networks: Collection[str]) -> set[int]:
+    """Number every node (coremltools hands the numbers on) and return those that run in half precision.
+
+    Args:
+        graph: of an exported program.
+        networks: names of the modules that are networks.
+    """
+    nodes = list(graph.nodes)
+    described = {}
+    for number, node in enumerate(nodes):
+        node.meta["debug_handle"] = number
+        # A module's second call is written name@1.
+        stack = [re.sub(r"@\d+", "", entry[0]) for entry in (node.meta.get("nn_module_stack") or {}).values()]
+        described[number] = GraphNode(
+            inputs=[source.meta["debug_handle"] for source in node.all_input_nodes],
+            network=node.op == "call_function" and in_scope(stack, networks),
+            convolution="conv" in str(node.target),
+        )
+    return half_nodes(described)
+
+
+def _precision(ct: Any, precision: str, half: set[int], outside: list[str]) -> Any:
+    """Return coremltools' compute precision; what it keeps in single precision is noted in `outside`."""
+    if precision == "fp32":
+        return ct.precision.FLOAT32
+    from coremltools.converters.mil.mil.scope import ScopeSource
+
+    def chosen(operation: Any) -> bool:
+        handles = operation.scopes.get(ScopeSource.EXIR_DEBUG_HANDLE, [None])
+        if handles and handles[0] in half:
+            return True
+        if operation.op_type not in _CARRIERS:
+            outside.append(operation.name)
+        return False
+
+    return ct.transform.FP16ComputePrecision(op_selector=chosen)
+
+
+def _input(ct: Any, plane: Any, stage: StageProgram) -> Any:
+    shape = plane.shape(stage.size)
+    if is_photo(plane):
+        return ct.ImageType(name=plane.name, shape=shape, color_layout=ct.colorlayout.RGB)
+    return ct.TensorType(name=plane.name, shape=shape)
+
+
+def _entry(stage: StageProgram, precision: str) -> ModelFile:
+    return ModelFile(
+        path="",
+        stage=stage.stage,
+        size=str(stage.size),
+        format="coreml",
+        precision=precision,
+        sha256="",
+        bytes=0,
+        inputs=tuple(
+            (image_spec if is_photo(plane) else channels_first_spec)(plane, stage.size)
+            for plane in stage.inputs
+        ),
+        outputs=tuple(channels_first_spec(plane, stage.size) for plane in stage.outputs),
+    )

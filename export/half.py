@@ -1,0 +1,58 @@
+"""Which operations of a program run in half precision: those of the networks, nothing of the geometry.
+
+The geometry stays in single precision because it misses the fp16 gates otherwise. With everything in fp16,
+on six cards before a slope at 384×512, the gap-weighted IoU of the second hidden layer fell to 0.978 (gate
+0.99) and layer 0 was no longer the photo; with the networks alone in fp16 it was 0.992 or more, most of what
+is missing coming from disparity itself rounded to 11 bits. That is why what a network does after its last
+convolution (the upsampling and squashing that make its result) stays in single precision as well.
+"""
+
+from collections.abc import Collection, Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+Key = TypeVar("Key", bound=Hashable)
+
+REASON = "in half precision the geometry misses the gap-weighted IoU of 0.99 and layer 0 is not the photo"
+
+
+@dataclass(frozen=True)
+class GraphNode:
+    """One operation of any format's graph, as far as choosing its precision needs it.
+
+    Attributes:
+        inputs: keys of the operations whose results it takes.
+        network: it belongs to a network.
+        convolution: it is one.
+    """
+
+    inputs: Collection[Hashable] = field(default_factory=tuple)
+    network: bool = False
+    convolution: bool = False
+
+
+def half_nodes(graph: Mapping[Key, GraphNode]) -> set[Key]:
+    """Return the operations that lie between the first and the last convolution of a network, those included.
+
+    Args:
+        graph: every operation by key, in an order in which inputs come before their users.
+
+    Returns:
+        Keys of the operations of a network with a convolution of the same call of that network both among
+        their ancestors (or themselves) and among their descendants (or themselves).
+    """
+    behind: set[Hashable] = set()
+    for key, node in graph.items():
+        if node.network and (node.convolution or any(name in behind for name in node.inputs)):
+            behind.add(key)
+    ahead: set[Hashable] = set()
+    for key, node in reversed(list(graph.items())):
+        if node.network and (node.convolution or key in ahead):
+            ahead.add(key)
+            ahead.update(name for name in node.inputs if name in graph and graph[name].network)  # type: ignore[index]
+    return {key for key in graph if key in behind and key in ahead}
+
+
+def in_scope(names: Collection[str], scopes: Collection[str]) -> bool:
+    """Say whether one of the module names on a stack is a network, or inside one."""
+    return any(name == scope or name.startswith(f"{scope}.") for name in names for scope in scopes)

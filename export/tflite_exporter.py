@@ -1,0 +1,94 @@
+"""TFLite: through litert-torch, channels last in and out; fp16 keeps the weights in half precision."""
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+from ..reference.errors import MissingExtraError
+from ..runtime.manifest import ModelFile
+from .protocol import Converted, exporters
+from .stages import StageProgram
+from .substitutions import replacements
+from .wrappers import ChannelsLast, channels_last_spec
+
+
+@exporters.register("tflite")
+def export_tflite(stage: StageProgram, targets: Mapping[str, Path]) -> list[Converted]:
+    """Write one stage as TFLite; see `Exporter`.
+
+    fp16 is what TFLite calls float16 quantisation: weights are stored in half precision; a CPU widens them
+    and computes in single precision, a GPU delegate may compute in half.
+    """
+    try:
+        import litert_torch
+        from ai_edge_quantizer import quantizer
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(error.name or "litert_torch", "tflite", "exporting to tflite") from error
+    names = [plane.name for plane in stage.inputs]
+    example = {
+        name: tensor.permute(0, 2, 3, 1).contiguous()
+        for name, tensor in zip(names, stage.example(), strict=True)
+    }
+    model = litert_torch.convert(ChannelsLast(stage).eval(), sample_kwargs=example)
+    single = model.model_content()
+    written = []
+    for precision, path in sorted(targets.items()):
+        content = bytes(single)
+        if precision == "fp16":
+            halver = quantizer.Quantizer(content)
+            halver.load_quantization_recipe(HALF_WEIGHTS)
+            result = halver.quantize().quantized_model
+            if result is None:
+                raise RuntimeError("ai_edge_quantizer gave no model")
+            content = bytes(result)
+        path.write_bytes(content)
+        written.append(
+            Converted(_entry(stage, precision), replacements("tflite", stage, operations(content)))
+        )
+    return written
+
+
+# Every weight that ai-edge-quantizer can cast, to half precision.
+HALF_WEIGHTS = [
+    {
+        "regex": ".*",
+        "operation": "*",
+        "algorithm_key": "float_casting",
+        "op_config": {
+            "weight_tensor_config": {
+                "num_bits": 16,
+                "symmetric": True,
+                "granularity": "TENSORWISE",
+                "dtype": "FLOAT",
+            },
+            "compute_precision": "FLOAT",
+            "explicit_dequantize": True,
+            "skip_checks": False,
+            "min_weight_elements": 0,
+        },
+    }
+]
+
+
+def operations(content: bytes) -> Counter[str]:
+    """Count the operations of a TFLite model by kind."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    names = {code: name for name, code in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    kinds = [names[max(code.builtinCode, code.deprecatedBuiltinCode)] for code in model.operatorCodes]
+    return Counter(kinds[op.opcodeIndex] for graph in model.subgraphs for op in graph.operators)
+
+
+def _entry(stage: StageProgram, precision: str) -> ModelFile:
+    return ModelFile(
+        path="",
+        stage=stage.stage,
+        size=str(stage.size),
+        format="tflite",
+        precision=precision,
+        sha256="",
+        bytes=0,
+        inputs=tuple(channels_last_spec(plane, stage.size) for plane in stage.inputs),
+        outputs=tuple(channels_last_spec(plane, stage.size) for plane in stage.outputs),
+    )

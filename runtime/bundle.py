@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
@@ -161,12 +161,14 @@ class Bundle:
         photo = TensorSpec("photo", (1, 3, *frame), "float32", "NCHW")
         return ModelFile(MANIFEST, "program", size, "torch", "fp32", "", 0, (photo,), outputs)
 
-    def golden_photo(self) -> Path | None:
-        """Return the bundle's own photo, checked, or None if it has none."""
-        for entry in self.manifest.golden:
-            if Path(entry.path).suffix.lower() in GOLDEN_PHOTO_SUFFIXES:
-                return self.path(entry)
-        return None
+    def golden_photos(self) -> tuple[Path, ...]:
+        """Return the bundle's own photos, one a size, checked; empty if it has none."""
+        found = (PurePosixPath(entry.path) for entry in self.manifest.golden)
+        return tuple(
+            self.path(entry)
+            for entry, path in zip(self.manifest.golden, found, strict=True)
+            if path.stem == "photo" and path.suffix.lower() in GOLDEN_PHOTO_SUFFIXES
+        )
 
 
 def check_known(values: Iterable[str], known: Iterable[str], what: str) -> None:

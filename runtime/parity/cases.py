@@ -13,7 +13,7 @@ from ...reference.progress import track
 from ...reference.sizes import parse_size
 from ..ldi_runner import pick_size
 
-PhotoPaths = Path | str | Iterable[Path | str] | None
+PhotoPaths = Path | str | Iterable[Path | str]
 
 
 @dataclass(frozen=True)
@@ -42,16 +42,12 @@ class Case:
         return to_program(self.pixels, *self.pixels.shape[:2])
 
 
-def photo_paths(photos: PhotoPaths, fallback: Path | None) -> list[Path]:
-    """Return the photos to judge on: those given, a folder's files, or the bundle's golden photo.
+def photo_paths(photos: PhotoPaths) -> list[Path]:
+    """Return the photos to judge on: those given, or a folder's files.
 
     Raises:
-        InputError: none were given and there is no golden photo, or the folder or list is empty.
+        InputError: the folder or list is empty.
     """
-    if photos is None:
-        if fallback is None:
-            raise InputError("the bundle has no golden photo: give photos to verify on")
-        return [fallback]
     if isinstance(photos, str | Path):
         folder = Path(photos)
         if not folder.is_dir():
@@ -60,7 +56,8 @@ def photo_paths(photos: PhotoPaths, fallback: Path | None) -> list[Path]:
     else:
         paths = [Path(p) for p in photos]
     if not paths:
-        raise InputError(f"no photos to verify on{f' in {photos}' if isinstance(photos, str | Path) else ''}")
+        where = f" in {photos}" if isinstance(photos, str | Path) else ""
+        raise InputError(f"no photos to verify on{where}: give a folder or files")
     return paths
 
 

@@ -35,7 +35,7 @@ DATA_RANGE = 1.0
 
 def verify(
     bundle: Bundle | Path | str,
-    photos: PhotoPaths = None,
+    photos: PhotoPaths | None = None,
     gates: Path | str | Mapping[str, Any] | None = None,
     formats: Sequence[str] | None = None,
     precisions: Sequence[str] | None = None,
@@ -46,7 +46,7 @@ def verify(
 
     Args:
         bundle: from `open_bundle`, or its folder.
-        photos: paths, or a folder of photos; None for the bundle's golden photo.
+        photos: paths, or a folder of photos; None for the bundle's golden photos.
         gates: file of limits, or a mapping like one; None for those of the metric spec.
         formats, precisions, backends: which candidates; None for all, each format on its own backend.
         pictures: also take the pictures that a report shows.
@@ -59,7 +59,7 @@ def verify(
     bundle = bundle if isinstance(bundle, Bundle) else open_bundle(bundle)
     limits = _limits(gates)
     candidates = find_candidates(bundle, formats, precisions, backends)
-    paths = photo_paths(photos, bundle.golden_photo() if photos is None else None)
+    paths = photo_paths(bundle.golden_photos() if photos is None else photos)
     cases = read_cases(paths, [list(c.entries) for c in candidates])
     references = ReferenceRuns(bundle.manifest.pipeline)
     check_weights(bundle.manifest.weights, references.program(cases[0].size), str(bundle.folder))

@@ -29,6 +29,13 @@ def photos(kit: SimpleNamespace, tmp_path: Path) -> list[Path]:
     return paths
 
 
+def edit_manifest(folder: Path, change: Callable[[dict], None]) -> None:
+    path = folder / "manifest.json"
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
 def test_a_faithful_export_passes(plain_bundle: Path, photos: list[Path], tmp_path: Path) -> None:
     report = verify(plain_bundle, photos)
     assert report
@@ -195,10 +202,7 @@ def test_bad_gates_are_refused(plain_bundle: Path, tmp_path: Path, text: str, me
 
 
 def test_a_reference_with_other_weights_is_refused(plain_bundle: Path) -> None:
-    manifest = plain_bundle / "manifest.json"
-    content = json.loads(manifest.read_text())
-    content["weights"]["depth"] = "0" * 64
-    manifest.write_text(json.dumps(content))
+    edit_manifest(plain_bundle, lambda content: content["weights"].update(depth="0" * 64))
     with pytest.raises(InputError, match="other weights of the depth network"):
         verify(plain_bundle)
 
@@ -217,6 +221,9 @@ def test_no_photos_are_refused(plain_bundle: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="no photos"):
         verify(plain_bundle, tmp_path / "empty")
+    edit_manifest(plain_bundle, lambda content: content.update(golden=[]))
+    with pytest.raises(InputError, match="no photos"):
+        verify(plain_bundle)
 
 
 @pytest.mark.parametrize(

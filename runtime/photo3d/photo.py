@@ -99,7 +99,7 @@ def make_3d_photo(
         small = video_ldi(pixels, source)
         parallax = source.layering.max_parallax
         preview(small, parallax).save(folder / "preview.jpg", quality=90)
-        video.write_video(folder / "video.mp4", small, parallax)
+        video.write_video(folder / "video.mp4", small, parallax, video.FRAMES, video.FPS)
         files = tuple(sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()))
     low, high = np.percentile(source.ldi.disparity[0], (2, 98))
     warnings = list(photo.notes)

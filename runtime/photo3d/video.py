@@ -51,7 +51,7 @@ def pictures(ldi: LDI, cameras: Sequence[Camera]) -> Iterator[np.ndarray]:
             yield from pool.map(lambda camera: picture(ldi, camera), cameras[first : first + 2 * workers])
 
 
-def write_video(path: Path, ldi: LDI, parallax: float, frames: int = FRAMES, fps: int = FPS) -> None:
+def write_video(path: Path, ldi: LDI, parallax: float, frames: int, fps: int) -> None:
     """Write an H.264 MP4 of the camera on its circle; no metadata of the photo is in it.
 
     Args:

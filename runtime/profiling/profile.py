@@ -92,11 +92,7 @@ def profile(
         macs = _count_macs(bench)
         spare = budget_s * (1 - OPERATIONS_SHARE if operations else 1) - (time.monotonic() - start)
         samples = _time_all(bench, spare)
-        told: dict[int, Operations] = {}
-        if operations and time.monotonic() - start < budget_s:
-            told = _trace_all(bench)
-        elif operations:
-            notes.append("Single operations were not traced: the time budget was spent.")
+        told = _trace_all(bench, start + budget_s, notes) if operations else {}
     candidates = tuple(_candidate(bench, index, samples, told) for index in range(len(plan)))
     return ProfileReport(
         host=host,
@@ -197,12 +193,22 @@ def _time_all(bench: Bench, budget_s: float) -> dict[Key, list[float]]:
     return {key: samples[f"{key[0]} {key[1]}"] for key in bench.workers}
 
 
-def _trace_all(bench: Bench) -> dict[int, Operations]:
-    """Trace the operations of every program, on the first number of threads it was opened with."""
+def _trace_all(bench: Bench, deadline: float, notes: list[str]) -> dict[int, Operations]:
+    """Trace the operations of every program, on the first number of threads it was opened with.
+
+    Args:
+        bench: the open candidates.
+        deadline: of `time.monotonic`; no trace starts after it.
+        notes: told what was left out.
+    """
     found: dict[int, Operations] = {}
     for (index, _), worker in track(list(bench.workers.items()), "Tracing operations"):
         planned = bench.plan[index]
         if planned.stage != "program" or index in found:
+            continue
+        if time.monotonic() > deadline:
+            found[index] = Operations(False, "the time budget was spent")
+            notes.append(f"{planned.name}: operations were not traced, the time budget was spent.")
             continue
         raw = worker.ask("operations", key=planned.name)
         found[index] = Operations(**{**raw, "by_type": tuple(OperationTime(**o) for o in raw["by_type"])})

@@ -33,7 +33,8 @@ def charts(report: ProfileReport, include_plotlyjs: bool = True) -> list[tuple[s
     timed = [c for c in programs if c.runs]
     if timed:
         figures.append(("Warm latency, median (whisker: p90)", _latency(timed)))
-        figures.append(("First run: load and first inference, 1 thread", _first_run(timed)))
+        threads = thread_label(timed[0].runs[0].threads)
+        figures.append((f"First run: load and first inference, {threads}", _first_run(timed)))
         figures.append(("Peak memory and file size", _memory(timed)))
     shares = _stages(report)
     if shares is not None:
@@ -101,6 +102,8 @@ def _latency(candidates: list[Candidate]) -> "Figure":
                 x=[run.latency.p50 for _, run in pairs],
                 error_x={
                     "type": "data",
+                    "symmetric": False,
+                    "arrayminus": [0.0] * len(pairs),
                     "array": [run.latency.p90 - run.latency.p50 for _, run in pairs],
                     "color": "#555",
                     "thickness": 1,

@@ -17,7 +17,7 @@ from ...reference.ldi import LDI
 from ...reference.render import Camera, View
 from .ldi_metrics import compare_ldi
 from .reference_runs import ReferenceRun
-from .scores import nonfinite
+from .scores import MOST_DB, nonfinite
 from .stages import STAGES, ReferenceStages
 from .views import compare_views, render_views
 
@@ -83,7 +83,7 @@ def attribute(
     for name, swap in swaps.items():
         seen = compare_views(views(swap.without), views(swap.with_), cameras, flip=False)
         scores = compare_ldi(swap.without, swap.with_)
-        power[name] = float(np.mean([10 ** (-view["psnr"] / 10) for view in seen["views"]]))
+        power[name] = float(np.mean([_power(view["psnr"]) for view in seen["views"]]))
         found[name] = {
             "change_in": _change(*swap.inputs),
             "change_out": _change(swap.outputs[0], swap.outputs[2]),
@@ -140,6 +140,11 @@ def _swaps(stages: ReferenceStages, reference: ReferenceRun, candidate: LDI) -> 
             candidate,
         )
     return {name: swaps[name] for name in STAGES if name in swaps}
+
+
+def _power(psnr: float) -> float:
+    """Return the mean squared error of a view from its PSNR (range 1.0); none where the views are equal."""
+    return 0.0 if psnr >= MOST_DB else float(10 ** (-psnr / 10))
 
 
 def _change(before: Planes, after: Planes) -> float:

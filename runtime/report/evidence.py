@@ -1,5 +1,6 @@
 """The pictures of one candidate on its worst photo: depth, layers and views beside the reference's."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -107,7 +108,9 @@ def _place(camera: Camera) -> str:
 
 def _difference(plane: np.ndarray, what: str) -> Picture:
     scale = full_scale(plane)
-    largest = float(np.nanmax(plane)) if np.isfinite(plane).any() else float("nan")
-    return picture(
-        inferno(plane, 0.0, scale), f"|difference| in {what}: white is {scale:g}, largest {largest:.2g}"
+    finite = plane[np.isfinite(plane)]
+    largest = float(finite.max()) if finite.size else math.nan
+    caption = (
+        f"|difference| in {what}, 0 to {scale:g} (largest {largest:.2g})" if largest else "no difference"
     )
+    return picture(inferno(plane, 0.0, scale), caption)

@@ -44,6 +44,9 @@ def test_a_faithful_export_passes(plain_bundle: Path, photos: list[Path], tmp_pa
     assert (candidate.photos, candidate.backend, candidate.simulated) == (3, "onnxruntime", False)
     assert candidate.tensors["disparity.max_abs"]["worst"] < 1e-5
     assert candidate.error_budget["quantization"] is None
+    # Bit for bit equal here: no stage has a share in an error that is not there.
+    assert not any(stage["cause"] for stage in candidate.stages.values())
+    assert sum(stage["share"] for stage in candidate.stages.values()) in (0.0, pytest.approx(1.0))
     assert candidate.error_budget["conversion"]["includes"] == ["kernels"]
     report.write(tmp_path / "parity.json")
     content = json.loads((tmp_path / "parity.json").read_text())

@@ -110,7 +110,7 @@ def _input(ct: Any, plane: Any, stage: StageProgram) -> Any:
     shape = plane.shape(stage.size)
     if is_photo(plane):
         return ct.ImageType(name=plane.name, shape=shape, color_layout=ct.colorlayout.RGB)
-    return ct.TensorType(name=plane.name, shape=shape)
+    return ct.TensorType(name=plane.name, shape=shape, dtype=np.float32)
 
 
 def _entry(stage: StageProgram, precision: str) -> ModelFile:

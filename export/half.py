@@ -1,10 +1,10 @@
 """Which operations of a program run in half precision: those of the networks, nothing of the geometry.
 
-The geometry stays in single precision because it misses the fp16 gates otherwise. With everything in fp16,
-on six cards before a slope at 384×512, the gap-weighted IoU of the second hidden layer fell to 0.978 (gate
-0.99) and layer 0 was no longer the photo; with the networks alone in fp16 it was 0.992 or more, most of what
-is missing coming from disparity itself rounded to 11 bits. That is why what a network does after its last
-convolution (the upsampling and squashing that make its result) stays in single precision as well.
+The geometry stays in single precision because it misses the fp16 gates otherwise: with everything in fp16, on
+six cards before a slope at 384×512, the gap-weighted IoU of the second hidden layer fell to 0.978 (gate 0.99)
+and layer 0 was no longer the photo. Disparity alone, rounded to the 11 bits of fp16, already costs that layer
+as much in places. So the last convolution of a network and what follows it (the upsampling and squashing that
+make its result) stay in single precision as well.
 """
 
 from collections.abc import Collection, Hashable, Mapping
@@ -32,25 +32,24 @@ class GraphNode:
 
 
 def half_nodes(graph: Mapping[Key, GraphNode]) -> set[Key]:
-    """Return the operations that lie between the first and the last convolution of a network, those included.
+    """Return the operations from the first convolution of a network on, up to what its last one takes.
 
     Args:
         graph: every operation by key, in an order in which inputs come before their users.
 
     Returns:
-        Keys of the operations of a network with a convolution of the same call of that network both among
-        their ancestors (or themselves) and among their descendants (or themselves).
+        Keys of the operations of a network that come after a convolution of the same call of that network,
+        or are one, and before another.
     """
-    behind: set[Hashable] = set()
+    after: set[Hashable] = set()
     for key, node in graph.items():
-        if node.network and (node.convolution or any(name in behind for name in node.inputs)):
-            behind.add(key)
-    ahead: set[Hashable] = set()
+        if node.network and (node.convolution or any(name in after for name in node.inputs)):
+            after.add(key)
+    before: set[Hashable] = set()
     for key, node in reversed(list(graph.items())):
-        if node.network and (node.convolution or key in ahead):
-            ahead.add(key)
-            ahead.update(name for name in node.inputs if name in graph and graph[name].network)  # type: ignore[index]
-    return {key for key in graph if key in behind and key in ahead}
+        if node.network and (node.convolution or key in before):
+            before.update(name for name in node.inputs if name in graph)  # type: ignore[operator]
+    return {key for key, node in graph.items() if node.network and key in after and key in before}
 
 
 def in_scope(names: Collection[str], scopes: Collection[str]) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from ..reference.errors import InputError
 from ..runtime.manifest import ModelFile, Substitution
 from .counterparts import ADDED, COUNTERPARTS, NO_ARITHMETIC, REPLACED
 from .half import REASON as HALF_REASON
@@ -102,7 +103,16 @@ def measured_error(run: Callable[[Tensors], Tensors], inputs: Tensors, expected:
 
 
 def ledger(entry: ModelFile, found: tuple[Replacement, ...], error: float) -> tuple[Substitution, ...]:
-    """Return the manifest's entries for what was replaced in one file."""
+    """Return the manifest's entries for what was replaced in one file.
+
+    Raises:
+        InputError: the file gives values that are not finite; such a file is not put into a bundle.
+    """
+    if not np.isfinite(error):
+        raise InputError(
+            f"{entry.format} {entry.precision} at {entry.size} gives values that are not finite on the "
+            "golden photo: the network overflows in this precision"
+        )
     return tuple(
         Substitution(entry.format, entry.precision, entry.size, r.operation, r.replacement, r.reason, error)
         for r in found

@@ -1,0 +1,118 @@
+"""A small program whose disparity follows the photo's red, so that a card in it is a card in the scene."""
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from ldikit.export.convert import export_stage
+from ldikit.export.golden import stage_tensors
+from ldikit.export.protocol import CONVERTERS, ExportedFile, file_path
+from ldikit.export.stages import stage_planes
+from ldikit.reference.config import LayeringConfig
+from ldikit.reference.inpaint.pocket import PocketInpaint
+from ldikit.reference.layering.soft import SoftLayering
+from ldikit.reference.program import PhotoToLDI
+from ldikit.reference.sizes import ProgramSize
+from torch import nn
+
+SIZE = ProgramSize(64, 96)
+LAYERS = 2
+
+
+class RedDepth(nn.Module):
+    """Red is near. Two convolutions and a batch normalisation, as a network has them."""
+
+    normalised = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(4)
+        self.head = nn.Conv2d(4, 1, 1)
+        with torch.no_grad():
+            self.conv.weight.zero_()
+            self.conv.weight[:, 0, 1, 1] = torch.tensor([0.5, 1.0, 1.5, 2.0])
+            self.norm.running_mean.fill_(0.1)
+            self.norm.running_var.fill_(0.25)
+            # 0.5·norm undoes the variance: the channels are (w·red − 0.1), and their weighted sum is red.
+            self.norm.weight.fill_(0.5)
+            self.norm.eps = 0.0
+            self.head.weight[0, :, 0, 0] = 0.2
+            self.head.bias.fill_(0.08)
+
+    def forward(self, photo: torch.Tensor) -> torch.Tensor:
+        """(1, 3, H, W) → (1, 1, H, W)."""
+        return self.head(self.norm(self.conv(photo))).clamp(0.0, 1.0)
+
+
+def make_program(size: ProgramSize = SIZE, layers: int = LAYERS) -> PhotoToLDI:
+    """`RedDepth`, the real layering, and `PocketInpaint` with seeded random weights that do paint."""
+    torch.manual_seed(3)
+    inpaint = PocketInpaint(size.height, size.width)
+    for module in inpaint.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.running_mean, 0.0, 0.1)
+            nn.init.uniform_(module.running_var, 0.5, 1.5)
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+    nn.init.normal_(inpaint.head.weight, 0.0, 0.05)
+    layering = SoftLayering(LayeringConfig(), max(size.height, size.width))
+    return PhotoToLDI(RedDepth(), layering, inpaint, layers).eval().requires_grad_(False)
+
+
+def make_photo(size: ProgramSize = SIZE) -> np.ndarray:
+    """Two near cards (much red) before a slope, with some texture; (1, 3, H, W), multiples of 1/255."""
+    rows, columns = np.mgrid[0 : size.height, 0 : size.width]
+    red = 0.1 + 0.2 * rows / size.height
+    red[12:40, 10:40] = 0.9
+    red[30:56, 56:84] = 0.55 + 0.2 * (columns[30:56, 56:84] - 56) / 28
+    noise = np.random.default_rng(0).uniform(0, 1, (2, size.height, size.width))
+    photo = np.stack([red, 0.5 + 0.3 * noise[0], 0.2 + 0.5 * columns / size.width + 0.1 * noise[1]])
+    return (np.round(np.clip(photo, 0, 1) * 255) / 255).astype(np.float32)[None]
+
+
+@dataclass(frozen=True)
+class Export:
+    """Files of one format and stage, and what they should give."""
+
+    files: dict[str, ExportedFile]
+    paths: dict[str, Path]
+    inputs: dict[str, np.ndarray]
+    expected: dict[str, np.ndarray]
+
+
+def export_all(folder: Path, stage: str, format: str) -> Export:
+    """Export a stage of the small program in both precisions."""
+    missing = [module for module in CONVERTERS[format] if find_spec(module) is None]
+    if missing:
+        pytest.skip(f"{missing[0]} is not installed")
+    program = make_program()
+    inputs, outputs = stage_planes(stage, LAYERS)
+    tensors = stage_tensors(program, make_photo())[stage]
+    given = {plane.name: tensors[plane.name] for plane in inputs}
+    expected = {plane.name: tensors[plane.name] for plane in outputs}
+    paths = {p: folder / file_path(stage, str(SIZE), format, p) for p in ("fp32", "fp16")}
+    for path in paths.values():
+        path.parent.mkdir(parents=True, exist_ok=True)
+    exported = export_stage(program, stage, SIZE, format, paths, (given, expected))
+    return Export({file.entry.precision: file for file in exported}, paths, given, expected)
+
+
+@pytest.fixture(scope="session", params=["onnx", "coreml", "tflite"])
+def program_export(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Export:
+    """The whole program in each format, exported once."""
+    return export_all(tmp_path_factory.mktemp(request.param), "program", request.param)
+
+
+@pytest.fixture(scope="session", params=["depth", "layering", "inpainting"])
+def stage_export(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Export:
+    """Each stage on its own, in ONNX."""
+    return export_all(tmp_path_factory.mktemp(request.param), request.param, "onnx")
+
+
+@pytest.fixture
+def small_program() -> PhotoToLDI:
+    """The program that is exported."""
+    return make_program()

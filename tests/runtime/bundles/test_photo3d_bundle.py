@@ -1,4 +1,4 @@
-"""A 3D photo through a bundle's files: the same as through the float reference, refused where there is none."""
+"""A 3D photo through a bundle: the same as through the float reference, refused where it has no such file."""
 
 import numpy as np
 import pytest

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from . import reference
     from .reference.ldi import LDI
     from .runtime.bundle import Bundle, open_bundle
-    from .runtime.parity.result import ParityReport
+    from .runtime.parity.report import ParityReport
     from .runtime.parity.verify import verify
 
 __all__ = ["LDI", "Bundle", "ParityReport", "open_bundle", "reference", "verify"]
@@ -25,7 +25,7 @@ _LAZY = {
     "LDI": ".reference.ldi",
     "Bundle": ".runtime.bundle",
     "open_bundle": ".runtime.bundle",
-    "ParityReport": ".runtime.parity.result",
+    "ParityReport": ".runtime.parity.report",
     "verify": ".runtime.parity.verify",
 }
 

@@ -132,7 +132,7 @@ def verify(
 
     if json is not None:
         check_new(json, overwrite)
-    report = verify_bundle(open_bundle(bundle), _photos(photos), gates=gates)
+    report = verify_bundle(open_bundle(bundle), _photos(photos), gates=gates, pictures=False)
     print_parity(report)
     if json is not None:
         report.write(json)

@@ -6,7 +6,7 @@ from pathlib import Path
 from ..reference.config import PipelineConfig
 from ..reference.sizes import ProgramSize
 from ..runtime.bundle import open_bundle
-from ..runtime.parity.result import ParityReport
+from ..runtime.parity.report import ParityReport
 from ..runtime.parity.verify import verify
 from ..runtime.profiling.profile import profile
 from ..runtime.profiling.report import ProfileReport

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -12,7 +13,8 @@ if TYPE_CHECKING:
     from ..reference.catalogue import CatalogueEntry
     from .bundle import Bundle
     from .doctor import Diagnosis
-    from .parity.result import CandidateResult, ParityReport
+    from .parity.report import ParityReport
+    from .parity.result import CandidateResult
     from .photo3d.photo import PhotoResult
     from .profiling.report import ProfileReport
 
@@ -56,7 +58,7 @@ def print_parity(report: ParityReport) -> None:
         )
     _console().print(table)
     for candidate in report.candidates:
-        for line in _complaints(candidate):
+        for line in _complaints(candidate, report.photos):
             say(line)
 
 
@@ -64,15 +66,15 @@ def _worst(metrics: dict[str, Any], name: str, form: str) -> str:
     value = metrics.get(name, {}).get("worst")
     if value is None:
         return "–"
-    return format(value, form) if math.isfinite(value) else "equal"
+    return format(value, form) if math.isfinite(value) else "not finite"
 
 
-def _complaints(candidate: CandidateResult) -> list[str]:
+def _complaints(candidate: CandidateResult, photos: Sequence[str]) -> list[str]:
     who = f"{candidate.format} {candidate.precision} on {candidate.backend}"
     lines = [f"{who}: not verified: {candidate.reason}"] if candidate.verdict == "not_verified" else []
     for gate in candidate.gates:
         if not gate.passed:
-            where = "" if gate.worst_photo is None else f" on photo {gate.worst_photo}"
+            where = "" if gate.worst_photo is None else f" on {photos[gate.worst_photo]}"
             lines.append(f"{who}: gate {gate.name} failed: limit {gate.limit}, got {gate.value}{where}")
     return lines
 
@@ -170,6 +172,9 @@ def print_diagnosis(diagnosis: Diagnosis) -> None:
 
 def print_photo(result: PhotoResult) -> None:
     """Print where the 3D photo lies and what to know about it."""
-    say(f"{result.folder}: {', '.join(result.files)}")
+    by = result.made_by + (" (simulated)" if result.simulated else "")
+    say(f"{result.destination}: {result.width}×{result.height}, {result.layers} layers by {by}")
+    for name in result.files:
+        say(f"  {name}")
     for warning in result.warnings:
         say(f"warning: {warning}")

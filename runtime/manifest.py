@@ -168,8 +168,8 @@ class Manifest:
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"{source} does not follow schema {version}: {error!r}") from error
-        for entry in (*manifest.files, *manifest.golden):
-            check_inside(entry.path, source)
+        for path in (*(f.path for f in manifest.files), *(g.path for g in manifest.golden)):
+            check_inside(path, source)
         return manifest
 
 

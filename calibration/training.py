@@ -1,6 +1,9 @@
 """Training the pocket networks on procedural scenes: what `ldikit train` does."""
 
+from collections.abc import Iterator
 from pathlib import Path
+
+import numpy as np
 
 from ..reference.config import LayeringConfig
 from ..reference.errors import InputError
@@ -43,12 +46,25 @@ def train_pocket(
     from ..reference.training.depth import train_depth
     from ..reference.training.inpaint import train_inpaint
     from ..reference.training.loop import TrainingConfig
-    from .scenes.scene import scene_batches
 
     config = TrainingConfig(steps=steps, learning_rate=learning_rate, seed=seed)
-    batches = scene_batches(seed, batch, size.height, size.width)
+    batches = _in_the_background(seed, batch, size)
     if stage == "depth":
         return train_depth(batches, size.height, size.width, output, config, start, overwrite)
     # The parallax in pixels is that of the program on the phone, whatever the size of the scenes.
     layering = SoftLayering(LayeringConfig(), max(LANDSCAPE.height, LANDSCAPE.width))
     return train_inpaint(batches, size.height, size.width, layering, output, config, start, overwrite)
+
+
+def _in_the_background(seed: int, batch: int, size: ProgramSize) -> Iterator[dict[str, np.ndarray]]:
+    """Yield batches of scenes made by a process of their own, in the order that the seed gives."""
+    from torch.utils.data import DataLoader, IterableDataset
+
+    from .scenes.scene import scene_batches
+
+    class Scenes(IterableDataset):  # type: ignore[type-arg]
+        def __iter__(self) -> Iterator[dict[str, np.ndarray]]:
+            return scene_batches(seed, batch, size.height, size.width)
+
+    loader = DataLoader(Scenes(), batch_size=None, num_workers=1, prefetch_factor=4)
+    return ({name: tensor.numpy() for name, tensor in scenes.items()} for scenes in loader)

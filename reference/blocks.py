@@ -35,3 +35,11 @@ class InvertedResidual(nn.Module):
 def upsample2(plane: torch.Tensor) -> torch.Tensor:
     """Bilinear ×2 of (N, C, H, W), half-pixel centres."""
     return F.interpolate(plane, scale_factor=2.0, mode="bilinear", align_corners=False)
+
+
+def upsample_to(plane: torch.Tensor, finer: torch.Tensor) -> torch.Tensor:
+    """Bilinear ×2 of (N, C, H, W), without the last row or column where `finer` had an odd number of them."""
+    height, width = finer.shape[-2:]
+    larger = upsample2(plane)
+    # A slice that drops nothing would still be an operation, and Core ML knows none for it.
+    return larger if larger.shape[-2:] == finer.shape[-2:] else larger[..., :height, :width]

@@ -2,8 +2,9 @@
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
-from ..blocks import InvertedResidual, conv_unit, upsample2
+from ..blocks import InvertedResidual, conv_unit, upsample2, upsample_to
 from ..weights.store import load_embedded
 from .protocol import depth_networks
 
@@ -11,10 +12,11 @@ WEIGHTS = "pocket_depth.safetensors"
 
 
 class PocketDepth(nn.Module):
-    """A U-Net of inverted residuals: five halvings, a decoder of depthwise-separable units to half size.
+    """A U-Net of inverted residuals on the photo at half size: what is where needs no more pixels than that.
 
-    The row's height in the picture is given as a fourth channel: it is the strongest single cue of depth in
-    photos (the ground below, the sky above), and a convolution cannot otherwise tell rows apart.
+    Five halvings, and a decoder of depthwise-separable units back to a quarter of the photo's size. The row's
+    height in the picture is given as a fourth channel: it is the strongest single cue of depth in photos (the
+    ground below, the sky above), and a convolution cannot otherwise tell rows apart.
 
     Args:
         height, width: the size it runs at; multiples of 32.
@@ -25,7 +27,7 @@ class PocketDepth(nn.Module):
 
     def __init__(self, height: int, width: int) -> None:
         super().__init__()
-        rows = torch.linspace(-1.0, 1.0, height).view(1, 1, height, 1).expand(1, 1, height, width)
+        rows = torch.linspace(-1.0, 1.0, height // 2).view(1, 1, -1, 1).expand(1, 1, -1, width // 2)
         self.register_buffer("rows", rows.contiguous(), persistent=False)
         self.stem = conv_unit(4, 16, stride=2)
         self.stage4 = nn.Sequential(InvertedResidual(16, 24, 3, 3, 2), InvertedResidual(24, 24, 3))
@@ -49,13 +51,18 @@ class PocketDepth(nn.Module):
 
     def forward(self, photo: torch.Tensor) -> torch.Tensor:
         """Map photos (N, 3, H, W) RGB in [0, 1] to disparity (N, 1, H, W) in [0, 1], larger is nearer."""
+        return upsample2(self.at_half_size(F.avg_pool2d(photo, 2)))
+
+    def at_half_size(self, photo: torch.Tensor) -> torch.Tensor:
+        """Map photos (N, 3, H/2, W/2) to disparity (N, 1, H/2, W/2): what training works on."""
         rows = self.rows if photo.shape[0] == 1 else self.rows.expand(photo.shape[0], -1, -1, -1)
         features = [self.stem(torch.cat([photo * 2.0 - 1.0, rows], dim=1))]
         for stage in (self.stage4, self.stage8, self.stage16, self.stage32):
             features.append(stage(features[-1]))
         merged = features.pop()
         for lateral, top, merge in zip(self.laterals, self.tops, self.merges, strict=True):
-            merged = merge(lateral(features.pop()) + upsample2(top(merged)))
+            finer = lateral(features.pop())
+            merged = merge(finer + upsample_to(top(merged), finer))
         return torch.sigmoid(upsample2(self.head(merged)))
 
 

@@ -7,7 +7,7 @@ division by at least 0.25, so that it is smooth in the weights and safe in half 
 import torch
 from torch.nn import functional as F
 
-from ..blocks import upsample2
+from ..blocks import upsample_to
 
 # A pixel of the next level counts as known once a quarter of it is (one of its four pixels).
 SATURATION = 0.25
@@ -33,14 +33,8 @@ def push_pull(color: torch.Tensor, weight: torch.Tensor, levels: int) -> torch.T
     filled = planes.pop()
     while planes:
         finer = planes.pop()
-        filled = finer + (1.0 - finer[:, -1:]) * _cropped(upsample2(filled), finer)
+        filled = finer + (1.0 - finer[:, -1:]) * upsample_to(filled, finer)
     return filled[:, :-1] / filled[:, -1:].clamp(min=SMALLEST_WEIGHT)
-
-
-def _cropped(plane: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-    """Drop what `_even` repeated; no slice that drops nothing: Core ML cannot convert an alias."""
-    height, width = like.shape[-2:]
-    return plane if plane.shape[-2:] == like.shape[-2:] else plane[..., :height, :width]
 
 
 def _even(plane: torch.Tensor) -> torch.Tensor:

@@ -25,7 +25,7 @@ def train_depth(
     Args:
         batches: dicts with `photo` (N, 3, H, W) RGB in [0, 1] and `disparity` (N, K, 1, H, W) in [0, 1],
             whose first layer is what the photo shows.
-        height, width: of the batches.
+        height, width: of the batches; the network is trained for photos of twice that size.
         output: safetensors file to write.
         config: see `TrainingConfig`.
         start: weights to begin from; None begins at random.
@@ -35,7 +35,7 @@ def train_depth(
         The mean of every term of the loss over the last tenth of the steps.
     """
     torch.manual_seed(config.seed)
-    network = PocketDepth(height, width)
+    network = PocketDepth(2 * height, 2 * width)
     if start is not None:
         load_weights(network, start)
 
@@ -44,7 +44,7 @@ def train_depth(
         flip = torch.rand(photo.shape[0]) < 0.5
         photo = torch.where(flip.view(-1, 1, 1, 1), photo.flip(-1), photo)
         truth = torch.where(flip.view(-1, 1, 1, 1), truth.flip(-1), truth)
-        prediction = network(photo)
+        prediction = network.at_half_size(photo)
         return {
             "l1": (prediction - truth).abs().mean(),
             "aligned": 0.5 * aligned_l1(prediction, truth),

@@ -1,6 +1,7 @@
-"""Training the pocket networks on procedural scenes: what `ldikit train` does."""
+"""Training the pocket networks on procedural scenes and cut-outs: what `ldikit train` does."""
 
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ def train_pocket(
     start: Path | None = None,
     overwrite: bool = False,
 ) -> dict[str, float]:
-    """Train one pocket network on procedural scenes and write its weights.
+    """Train one pocket network on procedural scenes (inpainting: and cut-outs) and write its weights.
 
     Args:
         stage: "depth" or "inpaint".
@@ -48,7 +49,7 @@ def train_pocket(
     from ..reference.training.loop import TrainingConfig
 
     config = TrainingConfig(steps=steps, learning_rate=learning_rate, seed=seed)
-    batches = _in_the_background(seed, batch, size)
+    batches = _in_the_background(stage, seed, batch, size)
     if stage == "depth":
         return train_depth(batches, size.height, size.width, output, config, start, overwrite)
     # The parallax in pixels is that of the program on the phone, whatever the size of the scenes.
@@ -56,15 +57,27 @@ def train_pocket(
     return train_inpaint(batches, size.height, size.width, layering, output, config, start, overwrite)
 
 
-def _in_the_background(seed: int, batch: int, size: ProgramSize) -> Iterator[dict[str, np.ndarray]]:
-    """Yield batches of scenes made by a process of their own, in the order that the seed gives."""
-    from torch.utils.data import DataLoader, IterableDataset
-
+def _batches(stage: str, seed: int, batch: int, size: ProgramSize) -> Iterator[dict[str, np.ndarray]]:
+    """Scenes for depth; for inpainting scenes and cut-outs in turn, whose hidden part is a real photo."""
+    from .scenes.cutouts import cutout_batches
     from .scenes.scene import scene_batches
 
-    class Scenes(IterableDataset):  # type: ignore[type-arg]
-        def __iter__(self) -> Iterator[dict[str, np.ndarray]]:
-            return scene_batches(seed, batch, size.height, size.width)
+    scenes = scene_batches(seed, batch, size.height, size.width)
+    if stage == "depth":
+        return scenes
+    cutouts = cutout_batches(seed, batch, size.height, size.width)
+    return chain.from_iterable(zip(scenes, cutouts, strict=True))
 
-    loader = DataLoader(Scenes(), batch_size=None, num_workers=1, prefetch_factor=4)
-    return ({name: tensor.numpy() for name, tensor in scenes.items()} for scenes in loader)
+
+def _in_the_background(
+    stage: str, seed: int, batch: int, size: ProgramSize
+) -> Iterator[dict[str, np.ndarray]]:
+    """Yield batches made by a process of their own, in the order that the seed gives."""
+    from torch.utils.data import DataLoader, IterableDataset
+
+    class Batches(IterableDataset):  # type: ignore[type-arg]
+        def __iter__(self) -> Iterator[dict[str, np.ndarray]]:
+            return _batches(stage, seed, batch, size)
+
+    loader = DataLoader(Batches(), batch_size=None, num_workers=1, prefetch_factor=4)
+    return ({name: tensor.numpy() for name, tensor in made.items()} for made in loader)

@@ -162,13 +162,14 @@ VARIANTS = 12
 
 
 @lru_cache(maxsize=1)
-def _photos() -> list[Image.Image]:
+def bundled_images() -> list[Image.Image]:
+    """The bundled photos, RGB; read once a process."""
     return [Image.open(path).convert("RGB") for path in bundled_photos()]
 
 
 def _photo(rng: np.random.Generator, n: int) -> Array:
     """A crop of a bundled photo, H×W×3, mirrored both ways so that it tiles without a seam."""
-    photo = _photos()[n % len(_photos())]
+    photo = bundled_images()[n % len(bundled_images())]
     side = int(rng.uniform(0.25, 0.9) * min(photo.size))
     x = int(rng.integers(0, photo.width - side + 1))
     y = int(rng.integers(0, photo.height - side + 1))

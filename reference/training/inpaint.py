@@ -62,6 +62,7 @@ def train_inpaint(
         color, disparity = network(batch["color"][:, 0], gap)
         return {
             "color": 2.0 * weighted_mean((color - truth_color).abs(), weight),
+            "square": 8.0 * weighted_mean((color - truth_color).square(), weight),
             "gradient": 1.0 * gradient_difference(color, truth_color, weight, scales=3),
             "disparity": 2.0 * weighted_mean((disparity - truth_disparity).abs(), weight),
         }

@@ -99,19 +99,23 @@ class PhotoToLDI(nn.Module):
     def layer(self, photo: torch.Tensor, disparity: torch.Tensor) -> Layers:
         """Map a photo and its disparity (1, 1, H, W) in [0, 1] to its LDI: steps 2 to 6 of DESIGN §2.
 
-        A layer is occupied only where the one before it is: deeper in, no camera within the parallax looks.
+        A layer is occupied at most where the one before it is: no camera within the parallax looks deeper.
         """
+        stable = self.layering.layering
         colors, disparities, occupancies = [photo], [disparity], []
         reachable: torch.Tensor | None = None
-        for index in range(self.layers):
-            *gap, visibility = self.layering(disparities[-1])
-            occupancies.append(visibility if reachable is None else torch.minimum(reachable, visibility))
-            if index + 1 == self.layers:
-                break
-            occupancy = gap[2]
-            reachable = occupancy if reachable is None else torch.minimum(reachable, occupancy)
-            color, hidden = self.inpainting(colors[-1], *gap)
+        for _ in range(self.layers - 1):
+            *planes, visibility = self.layering(disparities[-1])
+            occupancies.append(seen(reachable, visibility))
+            reachable = stable.reachable(reachable, disparities[-1], Gap(*planes))
+            color, hidden = self.inpainting(colors[-1], *planes)
             colors.append(color)
             disparities.append(hidden)
+        occupancies.append(seen(reachable, stable.visibility(disparities[-1])))
         stacked = (torch.stack(planes, dim=1) for planes in (colors, disparities, occupancies))
         return Layers(*stacked)
+
+
+def seen(reachable: torch.Tensor | None, visibility: torch.Tensor) -> torch.Tensor:
+    """Return the occupancy of a layer; the visible one (None) is reachable everywhere."""
+    return visibility if reachable is None else torch.minimum(reachable, visibility)

@@ -56,6 +56,26 @@ class SoftLayering(nn.Module):
         context = torch.minimum(beside_near, 1.0 - unknown)
         return Gap(envelope, source, occupancy, unknown, context)
 
+    def reachable(self, before: torch.Tensor | None, disparity: torch.Tensor, gap: Gap) -> torch.Tensor:
+        """Return how much of the layer behind a surface any camera within the parallax can see.
+
+        Behind the visible surface that is the gap's occupancy. Behind a hidden one it is at most what can be
+        seen of that one, and only where it tears: its steps between one far side and the next are guesses,
+        and those that a visible surface would bridge are no tears.
+
+        Args:
+            before: what can be seen of this surface, in [0, 1]; None if it is the visible one.
+            disparity: of this surface, (N, 1, H, W) in [0, 1].
+            gap: behind it.
+
+        Returns:
+            (N, 1, H, W) in [0, 1]; the maximum-norm gain over `disparity` is at most 2 over the ramp's width.
+        """
+        if before is None:
+            return gap.occupancy
+        torn = ramp(disparity - gap.envelope, self.visibility_start, self.visibility_end)
+        return torch.minimum(before, torn)
+
     def visibility(self, disparity: torch.Tensor) -> torch.Tensor:
         """Return how visible each pixel of a surface (N, 1, H, W) may stay, in [0, 1]."""
         return soft_visibility(disparity, self.visibility_start, self.visibility_end)

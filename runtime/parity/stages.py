@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from ...reference.layering.soft import Gap
 from ...reference.ldi import LDI
 from ...reference.pipeline import as_ldi
-from ...reference.program import PhotoToLDI
+from ...reference.program import PhotoToLDI, seen
 from .stability import gain
 
 # In the order in which a program runs them. "input" is how the photo enters, seen in layer 0's colour.
@@ -45,11 +46,12 @@ class ReferenceStages:
         the layers in front, and is not too steep itself.
         """
         occupancies, reachable = [], None
+        stable = self.program.layering.layering
         with torch.inference_mode():
             for plane in torch.from_numpy(disparities):
-                *gap, visibility = self.program.layering(plane[None])
-                occupancies.append(visibility if reachable is None else torch.minimum(reachable, visibility))
-                reachable = gap[2] if reachable is None else torch.minimum(reachable, gap[2])
+                *planes, visibility = self.program.layering(plane[None])
+                occupancies.append(seen(reachable, visibility))
+                reachable = stable.reachable(reachable, plane[None], Gap(*planes))
             return torch.cat(occupancies).numpy()
 
     def inpainted(self, colors: np.ndarray, disparities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

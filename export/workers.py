@@ -68,7 +68,14 @@ def _start(task: Task, folder: Path, number: int) -> _Running:
     request, result, output = (base.with_name(base.name + end) for end in (".task", ".result", ".log"))
     request.write_text(task.to_json(), encoding="utf-8")
     # One core each; no colours, bars or telemetry of the converters.
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "NO_COLOR": "1", "TQDM_DISABLE": "1"}
+    # Temporary files of a converter that is stopped go with the folder.
+    environment = {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "NO_COLOR": "1",
+        "TQDM_DISABLE": "1",
+        **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(base.parent)),
+    }
     command = [sys.executable, "-P", "-m", f"{__package__}.worker", str(request), str(result)]
     log.info("converting to %s at %s", task.format, task.size)
     with output.open("wb") as sink:

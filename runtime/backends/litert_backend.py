@@ -1,6 +1,8 @@
 """litert: TFLite files on the CPU, by ai-edge-litert or its predecessor tflite-runtime."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +50,9 @@ class LitertRunner:
     def __init__(self, path: Path, entry: ModelFile, threads: int) -> None:
         interpreter_class = require()
         try:
-            self.interpreter = interpreter_class(model_path=str(path), num_threads=threads)
-            self.interpreter.allocate_tensors()
+            with _muted():
+                self.interpreter = interpreter_class(model_path=str(path), num_threads=threads)
+                self.interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise InputError(f"litert cannot open {path}: {' '.join(str(error).split())[:300]}") from error
         signatures = self.interpreter.get_signature_list()
@@ -82,6 +85,27 @@ class LitertRunner:
             return {name: self.interpreter.get_tensor(index) for name, index in self.outputs.items()}
         except (ValueError, RuntimeError) as error:
             raise InputError(f"litert cannot run this file: {' '.join(str(error).split())[:300]}") from error
+
+
+@contextmanager
+def _muted() -> Iterator[None]:
+    """Keep the runtime's remarks on its delegates off standard error; it has no setting for them.
+
+    Its errors are Python exceptions, so nothing that matters is lost.
+    """
+    try:
+        kept = os.dup(2)
+    except OSError:  # a process without standard error
+        yield
+        return
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        os.close(nowhere)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _check(

@@ -84,6 +84,8 @@ def from_bundle(
     ldi = runner(photo)
     simulated = runner.load(runner.entry_for(photo).size).simulated
     made_by = f"the bundle's {kind} {precision} file, run by {runner.backend}"
+    if kind == "torch":
+        made_by = f"the bundle's float reference ({bundle.manifest.pipeline.name})"
     return Source(
         ldi, ldi.disparity[0, 0], bundle.manifest.pipeline.layering, None, made_by, simulated=simulated
     )

@@ -59,6 +59,8 @@ def verify(
     bundle = bundle if isinstance(bundle, Bundle) else open_bundle(bundle)
     limits = _limits(gates)
     candidates = find_candidates(bundle, formats, precisions, backends)
+    for golden in bundle.manifest.golden:  # an app is tested by them: no bundle passes with others
+        bundle.path(golden)
     paths = photo_paths(bundle.golden_photos() if photos is None else photos)
     cases = read_cases(paths, [list(c.entries) for c in candidates])
     references = ReferenceRuns(bundle.manifest.pipeline)

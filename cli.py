@@ -140,18 +140,37 @@ def verify(
 
 
 @app.command()
-def profile(bundle: BundleFolder, json: Json = None, overwrite: Overwrite = False) -> None:
-    """Measure the latency, memory and size of every model of a bundle on this machine."""
+def profile(
+    bundle: BundleFolder,
+    json: Json = None,
+    compare: Annotated[
+        Path | None, typer.Option(help="A profile.json of this machine to set the new one against.")
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Measure latency, memory and size of every model on this machine; exit 3 where a runtime is missing."""
     from .reference.files import check_new
     from .runtime.bundle import open_bundle
-    from .runtime.console import print_profile
+    from .runtime.console import print_comparison, print_profile
+    from .runtime.profiling.compare import check_comparable
+    from .runtime.profiling.compare import compare as compare_profiles
+    from .runtime.profiling.host import this_host
     from .runtime.profiling.profile import profile as profile_bundle
+    from .runtime.profiling.report import read_profile
 
     if json is not None:
         check_new(json, overwrite)
-    report = profile_bundle(open_bundle(bundle))
+    opened = open_bundle(bundle)
+    before = None if compare is None else read_profile(compare)
+    if before is not None:
+        # Refused now rather than after a minute of measuring.
+        check_comparable(before, this_host(), opened.manifest.pipeline.name)
+    report = profile_bundle(opened)
     print_profile(report)
     _write(json, report.to_json(), overwrite)
+    if before is not None:
+        print_comparison(compare_profiles(before, report), str(compare))
+    raise typer.Exit(report.exit_code)
 
 
 @app.command()

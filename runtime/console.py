@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from rich.console import Console
 from rich.table import Table
@@ -12,10 +12,12 @@ from rich.table import Table
 if TYPE_CHECKING:
     from ..reference.catalogue import CatalogueEntry
     from .bundle import Bundle
+    from .manifest import GoldenFile, ModelFile
     from .doctor import Diagnosis
     from .parity.report import ParityReport
     from .parity.result import CandidateResult
     from .photo3d.photo import PhotoResult
+    from .profiling.compare import Comparison
     from .profiling.report import ProfileReport
 
 VERDICT_STYLE = {"pass": "green", "fail": "bold red", "not_verified": "yellow"}
@@ -33,7 +35,9 @@ def _table(*columns: str, title: str | None = None) -> Table:
     """Make a table; a column whose name begins with ">" holds numbers, which are set to the right."""
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for column in columns:
-        table.add_column(column.removeprefix(">"), justify="right" if column.startswith(">") else "left")
+        justify = "right" if column.startswith(">") else "left"
+        # A narrow terminal folds a path rather than hide its end.
+        table.add_column(column.removeprefix(">"), justify=justify, overflow="fold")  # type: ignore[arg-type]
     return table
 
 
@@ -80,7 +84,7 @@ def _complaints(candidate: CandidateResult, photos: Sequence[str]) -> list[str]:
 
 
 def print_profile(report: ProfileReport) -> None:
-    """Print latency, memory and size of every whole program, and the runs that drifted."""
+    """Print latency, memory and size of every whole program, what was not timed, and what drifted."""
     columns = (
         "candidate",
         "size",
@@ -92,7 +96,7 @@ def print_profile(report: ProfileReport) -> None:
         "peak MB",
         "file MB",
     )
-    table = _table(*columns, title=f"latency on {report.host.title}")
+    table = _table(*columns)
     for candidate in report.candidates:
         if candidate.stage != "program":
             continue
@@ -112,19 +116,49 @@ def print_profile(report: ProfileReport) -> None:
                 "–" if memory is None else f"{memory / 1e6:.0f}",
                 size_mb,
             )
+    say(f"latency on {report.host.title}")
     _console().print(table)
-    for line in (*report.notes, *(f"drift: {name}" for name in report.drifted)):
+    programs = (c for c in report.candidates if c.stage == "program")
+    untimed = (f"{c.name}: not timed: {c.not_timed}" for c in programs if c.not_timed)
+    for line in (*report.notes, *untimed, *(f"drift: {name}" for name in report.drifted)):
         say(line)
+
+
+def print_comparison(comparison: Comparison, before: str) -> None:
+    """Print the medians of two profiles side by side, and what only one of them has.
+
+    Args:
+        comparison: see `compare`.
+        before: what to call the older profile.
+    """
+    table = _table("candidate", ">threads", ">p50 ms before", ">p50 ms now", ">ratio", "")
+    for change in comparison.changes:
+        table.add_row(
+            change.name,
+            str(change.threads),
+            f"{change.before_ms:.2f}",
+            f"{change.after_ms:.2f}",
+            f"{change.ratio:.2f}",
+            "drifted" if change.drifted else "",
+        )
+    say(f"compared with {before}; a ratio below 1 is faster")
+    _console().print(table)
+    for what, names in (("only before", comparison.missing), ("only now", comparison.added)):
+        for name in names:
+            say(f"{what}: {name}")
+    for name, (old, new) in comparison.versions.items():
+        say(f"{name}: {old or 'absent'} before, {new or 'absent'} now")
 
 
 def print_bundle(bundle: Bundle) -> None:
     """Print the manifest's files with their sizes, after checking every checksum."""
     manifest = bundle.manifest
+    for file in (*manifest.files, *manifest.golden):
+        bundle.path(cast("ModelFile | GoldenFile", file))
     sizes = ", ".join(manifest.sizes)
     say(f"pipeline {manifest.pipeline.name}, {manifest.pipeline.layers} layers, sizes {sizes}")
     table = _table("file", "stage", "size", "precision", ">MB", "sha256")
     for entry in manifest.files:
-        bundle.path(entry)
         table.add_row(
             entry.path,
             entry.stage,
@@ -134,7 +168,6 @@ def print_bundle(bundle: Bundle) -> None:
             entry.sha256[:12],
         )
     for golden in manifest.golden:
-        bundle.path(golden)
         table.add_row(golden.path, "golden", "", "", f"{golden.bytes / 1e6:.2f}", golden.sha256[:12])
     _console().print(table)
     say(

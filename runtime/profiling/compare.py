@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ...reference.errors import InputError
+from .host import Host
 from .report import ProfileReport, Run
 
 
@@ -47,16 +48,7 @@ def compare(before: ProfileReport, after: ProfileReport) -> Comparison:
     Raises:
         InputError: they come from different hosts, or of different pipelines.
     """
-    if before.host_id != after.host_id:
-        raise InputError(
-            f"these profiles come from different hosts ({before.host.title} [{before.host_id}] and "
-            f"{after.host.title} [{after.host_id}]): measure both on one"
-        )
-    if before.pipeline != after.pipeline:
-        raise InputError(
-            f"these profiles are of different pipelines ({before.pipeline!r} and {after.pipeline!r}): "
-            "compare profiles of the same one"
-        )
+    check_comparable(before, after.host, after.pipeline)
     old, new = _runs(before), _runs(after)
     changes = []
     for key, (name, run) in new.items():
@@ -79,6 +71,24 @@ def compare(before: ProfileReport, after: ProfileReport) -> Comparison:
         added=tuple(_label(*new[key]) for key in new if key not in old),
         versions=_changed_versions(before, after),
     )
+
+
+def check_comparable(before: ProfileReport, host: Host, pipeline: str) -> None:
+    """Refuse a profile that one of this host and pipeline cannot be compared with.
+
+    Raises:
+        InputError: it comes from another host, or is of another pipeline.
+    """
+    if before.host_id != host.id:
+        raise InputError(
+            f"these profiles come from different hosts ({before.host.title} [{before.host_id}] and "
+            f"{host.title} [{host.id}]): measure both on one"
+        )
+    if before.pipeline != pipeline:
+        raise InputError(
+            f"these profiles are of different pipelines ({before.pipeline!r} and {pipeline!r}): "
+            "compare profiles of the same one"
+        )
 
 
 def _runs(report: ProfileReport) -> dict[tuple, tuple[str, Run]]:

@@ -119,6 +119,18 @@ class ProfileReport:
             if run.drift.flagged
         ]
 
+    @property
+    def unavailable(self) -> tuple[str, ...]:
+        """Name the bundle's files that were not timed since their runtime is not here."""
+        return tuple(
+            c.name for c in self.candidates if c.format != "torch" and c.not_timed and not c.simulated
+        )
+
+    @property
+    def exit_code(self) -> int:
+        """0 all was timed that can be here; 3 the runtime of some file is missing."""
+        return 3 if self.unavailable else 0
+
     def to_json(self) -> str:
         """Return the text of profile.json."""
         return json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n"

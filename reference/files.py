@@ -22,9 +22,9 @@ def check_new(path: Path, overwrite: bool) -> None:
     """
     try:
         if os.path.lexists(path) and not overwrite:
-            raise InputError(f"{path} exists already: give another -o, or --overwrite to replace it")
+            raise InputError(f"{path} exists already: name another output, or --overwrite to replace it")
         if path.is_dir() and _holds_the_working_folder(path):
-            raise InputError(f"cannot replace {path}: it is the working folder or holds it; give another -o")
+            raise InputError(f"cannot replace {path}: it holds the working folder; name another output")
         parent = path.parent
         while not parent.exists():
             parent = parent.parent

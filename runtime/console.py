@@ -12,8 +12,8 @@ from rich.table import Table
 if TYPE_CHECKING:
     from ..reference.catalogue import CatalogueEntry
     from .bundle import Bundle
-    from .manifest import GoldenFile, ModelFile
     from .doctor import Diagnosis
+    from .manifest import GoldenFile, ModelFile
     from .parity.report import ParityReport
     from .parity.result import CandidateResult
     from .photo3d.photo import PhotoResult

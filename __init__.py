@@ -9,6 +9,7 @@ The public API loads nothing heavy until it is called:
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from .runtime.bundle import Bundle, open_bundle
     from .runtime.parity.report import ParityReport
     from .runtime.parity.verify import verify
+
+# Official builds of onnxruntime (1.29 and later) report the names and hashes of models to their maker and keep
+# a device id on disk, from their import on, unless this is set. What ldikit is given stays on the machine.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __all__ = ["LDI", "Bundle", "ParityReport", "open_bundle", "reference", "verify"]
 

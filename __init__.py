@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from .runtime.parity.report import ParityReport
     from .runtime.parity.verify import verify
 
-# Official builds of onnxruntime (1.29 and later) report the names and hashes of models to their maker and keep
-# a device id on disk, from their import on, unless this is set. What ldikit is given stays on the machine.
+# Official builds of onnxruntime (1.29 and later) report names and hashes of models to their maker and keep a
+# device id on disk, from their import on, unless this is set. What ldikit is given stays on the machine.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __all__ = ["LDI", "Bundle", "ParityReport", "open_bundle", "reference", "verify"]

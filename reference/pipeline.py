@@ -6,9 +6,11 @@ import numpy as np
 import torch
 
 from .config import PipelineConfig
+from .errors import BackendUnavailableError, InputError
 from .layering.soft import SoftLayering
 from .ldi import LDI, OUTPUT_NAMES
 from .networks import depth_network, inpaint_network
+from .photo.check import check_photo
 from .photo.resize import to_program
 from .program import PhotoToLDI
 from .sizes import ProgramSize, choose_size
@@ -41,6 +43,10 @@ class Reference:
         config: the pipeline.
         size: fixes the program's size; None chooses it from each photo.
         device: where torch runs ("cpu", "cuda").
+
+    Raises:
+        InputError: torch knows no such device.
+        BackendUnavailableError: it is not here.
     """
 
     config: PipelineConfig = field(default_factory=PipelineConfig)
@@ -48,6 +54,12 @@ class Reference:
     device: str = "cpu"
 
     def __post_init__(self) -> None:
+        try:
+            kind = torch.device(self.device).type
+        except RuntimeError as error:
+            raise InputError(f"torch knows no device {self.device!r}: give cpu or cuda") from error
+        if kind == "cuda" and not torch.cuda.is_available():
+            raise BackendUnavailableError(f"no CUDA device for {self.device!r} here: give cpu")
         self._programs: dict[ProgramSize, PhotoToLDI] = {}
 
     def program(self, size: ProgramSize) -> PhotoToLDI:
@@ -57,7 +69,12 @@ class Reference:
         return self._programs[size]
 
     def __call__(self, photo: np.ndarray) -> LDI:
-        """Map a photo (H, W, 3) uint8 RGB to its LDI at the program's size."""
+        """Map a photo (H, W, 3) uint8 RGB to its LDI at the program's size.
+
+        Raises:
+            InputError: not such a photo, or a network is unknown or its weights do not fit.
+        """
+        check_photo(photo)
         size = self.size or choose_size(*photo.shape[:2])
         with torch.inference_mode():
             tensor = torch.from_numpy(to_program(photo, size.height, size.width)).to(self.device)

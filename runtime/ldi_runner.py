@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..reference.errors import InputError
 from ..reference.ldi import LDI
+from ..reference.photo.check import check_photo
 from ..reference.photo.resize import to_program
 from ..reference.sizes import parse_size
 from .backends.canonical import run_canonical
@@ -89,8 +89,7 @@ class LdiRunner:
         Raises:
             InputError: not such a photo, or the file cannot be loaded or run.
         """
-        if photo.ndim != 3 or photo.shape[2] != 3 or photo.dtype != np.uint8 or not photo.size:
-            raise InputError(f"a photo must be (H, W, 3) uint8 RGB, got {photo.dtype} {photo.shape}")
+        check_photo(photo)
         entry = self.entry_for(photo)
         size = parse_size(entry.size)
         runner = self.load(entry.size)

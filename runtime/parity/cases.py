@@ -46,7 +46,7 @@ def photo_paths(photos: PhotoPaths) -> list[Path]:
     """Return the photos to judge on: those given, or a folder's files.
 
     Raises:
-        InputError: the folder or list is empty.
+        InputError: the folder or list is empty, or something in it is no path.
     """
     if isinstance(photos, str | Path):
         folder = Path(photos)
@@ -54,7 +54,11 @@ def photo_paths(photos: PhotoPaths) -> list[Path]:
             return [folder]
         paths = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
     else:
-        paths = [Path(p) for p in photos]
+        given = list(photos)
+        for photo in given:
+            if not isinstance(photo, str | Path):
+                raise InputError(f"photos are given as paths of files, got {type(photo).__name__}")
+        paths = [Path(p) for p in given]
     if not paths:
         where = f" in {photos}" if isinstance(photos, str | Path) else ""
         raise InputError(f"no photos to verify on{where}: give a folder or files")

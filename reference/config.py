@@ -9,7 +9,9 @@ class LayeringConfig:
 
     # Largest parallax that the camera will make, as a fraction of the long side of the program's size.
     max_parallax: float = 0.05
-    # Occupancy ramps from 0 to 1 while the gap to the layer in front grows to this many slopes s.
+    # A gap of one slope s is a hidden strip of half a pixel at full parallax: below it nothing can be seen.
+    occupancy_start: float = 1.0
+    # From there occupancy ramps from 0 to 1 while the gap to the layer in front grows by this many s.
     occupancy_ramp: float = 2.0
     # Layer 0 fades where its slope on both sides is between these many s (see `visibility`).
     visibility_start: float = 2.0

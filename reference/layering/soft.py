@@ -41,7 +41,8 @@ class SoftLayering(nn.Module):
     def __init__(self, config: LayeringConfig, long_side: int) -> None:
         super().__init__()
         self.slope = 0.5 / (config.max_parallax * long_side)
-        self.occupancy_ramp = config.occupancy_ramp * self.slope
+        self.occupancy_start = config.occupancy_start * self.slope
+        self.occupancy_end = self.occupancy_start + config.occupancy_ramp * self.slope
         self.visibility_start = config.visibility_start * self.slope
         self.visibility_end = config.visibility_end * self.slope
         self.edge_margin_px = config.edge_margin_px
@@ -49,10 +50,11 @@ class SoftLayering(nn.Module):
     def forward(self, disparity: torch.Tensor) -> Gap:
         """Find what lies hidden behind `disparity` (N, 1, H, W) in [0, 1]."""
         envelope, source = lower_envelope(disparity, self.slope)
-        occupancy = ramp(disparity - envelope, 0.0, self.occupancy_ramp)
+        occupancy = ramp(disparity - envelope, self.occupancy_start, self.occupancy_end)
         margin = self.edge_margin_px
         unknown = F.max_pool2d(occupancy, 2 * margin + 1, stride=1, padding=margin)
-        beside_near = ramp(upper_envelope(disparity, self.slope) - disparity, 0.0, self.occupancy_ramp)
+        rise = upper_envelope(disparity, self.slope) - disparity
+        beside_near = ramp(rise, self.occupancy_start, self.occupancy_end)
         context = torch.minimum(beside_near, 1.0 - unknown)
         return Gap(envelope, source, occupancy, unknown, context)
 

@@ -135,6 +135,8 @@ def two_boxes():
 
 # s = 0.04: the middle box's gap of 0.4 reaches 10 pixels in, so that it hides the near one's surroundings.
 REACH = LayeringConfig(max_parallax=0.5 / (0.04 * W))
+# s = 0.08: it reaches 5 pixels in, and two of them are occupied fully.
+SHORT = LayeringConfig(max_parallax=0.5 / (0.08 * W))
 
 
 def test_hidden_layers_of_an_unpainted_program_are_the_truth():
@@ -175,7 +177,7 @@ def dilated(mask, by=1):
 ROUNDING = 1e-6
 
 
-@pytest.mark.parametrize("config", [LayeringConfig(), REACH])
+@pytest.mark.parametrize("config", [SHORT, REACH])
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("shown", ["near before middle", "middle before wall"])
 def test_nothing_of_the_foreground_bleeds_in(seed, shown, config):
@@ -204,9 +206,9 @@ def test_nothing_of_the_foreground_bleeds_in(seed, shown, config):
 def test_a_surface_between_colours_the_far_side_little():
     """The known limit: what lies before the wall is context too, for what a still nearer surface hides.
 
-    At the least parallax it counts little; the further the layers reach, the more (REACH, above).
+    At a short reach it counts little; the further the layers reach, the more (REACH, above).
     """
-    program = program_for(PocketInpaint(H, W))
+    program = program_for(PocketInpaint(H, W), config=SHORT)
     field, middle, near = two_boxes()
     between = middle & ~near
     ldis = []
@@ -216,9 +218,9 @@ def test_a_surface_between_colours_the_far_side_little():
         ldis.append(as_ldi(program.layer(photo, field)))
     moved = np.abs(ldis[1].color - ldis[0].color).max(1)[1]
     wall = (ldis[0].occupancy[1, 0] == 1) & (between & ~dilated(near))[0, 0].numpy()
-    # Measured: at most 15 % of the change, 5 % on average.
-    assert moved[wall].max() <= 0.2 * 0.5
-    assert moved[wall].mean() <= 0.07 * 0.5
+    # Measured: at most 24 % of the change, 7 % on average.
+    assert moved[wall].max() <= 0.3 * 0.5
+    assert moved[wall].mean() <= 0.09 * 0.5
 
 
 def test_a_scene_gives_a_valid_ldi_with_its_hidden_truth_behind():

@@ -40,8 +40,8 @@ def is_source(disparity, slope, source, tolerance):
 
 
 def occupancy(disparity, slope, ramp):
-    """The gap D − E in units of `ramp` slopes, cut to [0, 1]."""
-    return np.clip((disparity - lower(disparity, slope)) / (ramp * slope), 0, 1)
+    """The gap D − E above one slope, in units of `ramp` slopes, cut to [0, 1]."""
+    return np.clip((disparity - lower(disparity, slope) - slope) / (ramp * slope), 0, 1)
 
 
 def unknown(filled, margin):
@@ -58,7 +58,7 @@ def unknown(filled, margin):
 
 def context(disparity, slope, ramp, margin):
     """Beside something nearer by the upper envelope, and not unknown."""
-    beside = np.clip((upper(disparity, slope) - disparity) / (ramp * slope), 0, 1)
+    beside = np.clip((upper(disparity, slope) - disparity - slope) / (ramp * slope), 0, 1)
     return np.minimum(beside, 1 - unknown(occupancy(disparity, slope, ramp), margin))
 
 

@@ -1,5 +1,6 @@
 """The command line as a user meets it: exit codes, one-line errors, nothing left behind."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -38,6 +39,14 @@ def test_help_names_every_verb(tmp_path: Path) -> None:
         (["photo", "."], "folder"),
         (["photo", "text.jpg"], "text.jpg"),
         (["photo", "empty.jpg"], "empty.jpg"),
+        (["photo", "truncated.jpg"], "truncated"),
+        (["photo", "dot.png"], "1×1"),
+        (["photo", "line.png"], "20000×10"),
+        (["photo", "photo.png", "-o", "text.jpg/out"], "text.jpg"),
+        (["photo", "photo.png", "--backend", "nosuch"], "nosuch"),
+        (["photo", "photo.png", "--precision", "fp16"], "fp16"),
+        (["photo", "photo.png", "-o", ".", "--overwrite"], "working folder"),
+        (["verify", "taken", "--json", "text.jpg"], "--overwrite"),
         (["photo", "photo.png", "--size", "100x100"], "32"),
         (["photo", "photo.png", "--size", "huge"], "huge"),
         (["photo", "photo.png", "--depth", "nosuch"], "nosuch"),
@@ -63,6 +72,11 @@ def test_bad_input_is_one_line_and_exit_2(
 ) -> None:
     (tmp_path / "text.jpg").write_text("this is no picture")
     (tmp_path / "empty.jpg").touch()
+    with Image.open(photo) as whole:
+        whole.save(tmp_path / "truncated.jpg")
+    os.truncate(tmp_path / "truncated.jpg", (tmp_path / "truncated.jpg").stat().st_size // 2)
+    Image.new("RGB", (1, 1)).save(tmp_path / "dot.png")
+    Image.new("RGB", (20000, 10)).save(tmp_path / "line.png")
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "precious.txt").write_text("keep me")
     np.save(tmp_path / "nan.npy", np.full((96, 128), np.nan, np.float32))
@@ -106,3 +120,10 @@ def test_photo_makes_a_3d_photo(photo: Path, tmp_path: Path) -> None:
     }
     assert {"ldi/ldi.json", "depth.png", "video.mp4"} <= written
     assert Image.open(tmp_path / "out" / "depth.png").mode.startswith("I")
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs a folder that nobody can write to")
+def test_a_place_that_nobody_can_write_to(photo: Path, tmp_path: Path) -> None:
+    done = run("photo", photo, "-o", "/proc/self/out", cwd=tmp_path)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1 and "cannot write /proc/self/out" in done.stderr

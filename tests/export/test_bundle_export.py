@@ -216,7 +216,12 @@ def test_a_converter_that_dies_is_one_line(config, tmp_path, monkeypatch, capfd)
 @pytest.mark.skipif(os.name == "nt", reason="needs a shell")
 def test_stopping_ends_the_workers(config, tmp_path, monkeypatch):
     marker = tmp_path / "pid"
-    script = fake_python(tmp_path, f"if [ -e {marker} ]; then exit 1; fi; echo $$ > {marker}; sleep 60")
+    temporary = tmp_path / "temporary"
+    script = fake_python(
+        tmp_path,
+        f"if [ -e {marker} ]; then exit 1; fi; touch $TMPDIR/half; echo $TMPDIR/half > {temporary}; "
+        f"echo $$ > {marker}; sleep 60",
+    )
     monkeypatch.setattr(workers.sys, "executable", script)
     task = Task(config, SIZE, "onnx", ("fp32",), ("program",), str(tmp_path))
 
@@ -231,6 +236,8 @@ def test_stopping_ends_the_workers(config, tmp_path, monkeypatch):
     pid = int(marker.read_text())
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+    half = Path(temporary.read_text().strip())
+    assert half.name == "half" and not half.parent.exists()
 
 
 def test_a_task_survives_its_journey(config):

@@ -1,4 +1,6 @@
 import builtins
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -48,6 +50,22 @@ def test_litert_finds_tensors_by_the_signatures_names(tflite: Path) -> None:
     result = open_runner(tflite, declared).infer({"args_0": x, "args_1": y})
     assert (result["output_0"] == 2).all()
     assert (result["output_1"] == 15).all()
+
+
+def test_litert_says_nothing_on_standard_error(tflite: Path) -> None:
+    """Its runtime remarks on a delegate, once a process: so this needs one of its own."""
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from ldikit.runtime.backends import litert_backend\n"
+        "from ldikit.runtime.manifest import ModelFile, TensorSpec\n"
+        "def tensor(name): return TensorSpec(name, (1, 2, 4, 4), 'float32', 'NCHW')\n"
+        "inputs, outputs = ((tensor(f'{n}_0'), tensor(f'{n}_1')) for n in ('args', 'output'))\n"
+        "entry = ModelFile('m', 'program', '64x64', 'tflite', 'fp32', '', 0, inputs, outputs)\n"
+        "litert_backend.open_file(Path(sys.argv[1]), entry)\n"
+        "print('here', file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, tflite], capture_output=True, text=True, check=True)
+    assert done.stderr == "here\n"
 
 
 def test_litert_refuses_what_the_manifest_does_not_declare(tflite: Path, tmp_path: Path) -> None:

@@ -79,7 +79,8 @@ def _complaints(candidate: CandidateResult, photos: Sequence[str]) -> list[str]:
     for gate in candidate.gates:
         if not gate.passed:
             where = "" if gate.worst_photo is None else f" on {photos[gate.worst_photo]}"
-            lines.append(f"{who}: gate {gate.name} failed: limit {gate.limit}, got {gate.value}{where}")
+            got = "nothing" if gate.value is None else f"{gate.value:.6g}"
+            lines.append(f"{who}: gate {gate.name} failed: limit {gate.limit:g}, got {got}{where}")
     return lines
 
 

@@ -184,8 +184,11 @@ def _by_photo(aggregated: dict[str, dict[str, Any]], photos: Sequence[int]) -> d
 
 
 def _harsher(gates: Sequence[GateResult]) -> GateResult:
-    """Return, of one gate's results under several roundings, a failed one, else the last."""
-    return next((gate for gate in gates if not gate.passed), gates[-1])
+    """Return, of one gate's results under several roundings, the last that failed, else the last.
+
+    The last rounding is the one whose scores are shown: the two agree wherever it failed.
+    """
+    return next((gate for gate in reversed(gates) if not gate.passed), gates[-1])
 
 
 def _part(aggregated: Mapping[str, Any], part: str) -> dict[str, Any]:

@@ -38,7 +38,13 @@ def inpaint_network(name: str, height: int, width: int) -> nn.Module:
 
 def _check_path(name: str, kind: str, known: list[str]) -> None:
     """Refuse a name that is neither registered nor a weights file."""
-    if Path(name).suffix != ".safetensors" or not Path(name).is_file():
+    if Path(name).suffix == ".safetensors" and not Path(name).is_file():
+        # A bundle names the file as it was given: from another folder, a relative path finds nothing.
+        raise InputError(
+            f"no such weights of the {kind} network: {name} (looked for from {Path.cwd()}): "
+            "give a file that exists"
+        )
+    if Path(name).suffix != ".safetensors":
         raise InputError(
             f"unknown {kind} network {name!r}: give one of {', '.join(known)}, "
             "or a .safetensors file that exists"

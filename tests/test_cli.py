@@ -50,7 +50,7 @@ def test_help_names_every_verb(tmp_path: Path) -> None:
         (["photo", "photo.png", "--size", "100x100"], "32"),
         (["photo", "photo.png", "--size", "huge"], "huge"),
         (["photo", "photo.png", "--depth", "nosuch"], "nosuch"),
-        (["photo", "photo.png", "--inpaint", "nosuch.safetensors"], "nosuch"),
+        (["photo", "photo.png", "--inpaint", "nosuch.safetensors"], "no such weights"),
         (["photo", "photo.png", "--depth-map", "nan.npy"], "nan.npy"),
         (["photo", "photo.png", "--bundle", "nowhere"], "nowhere"),
         (["photo", "photo.png", "-o", "taken"], "--overwrite"),

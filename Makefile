@@ -9,12 +9,13 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: demo test test-slow lint format bench install clean
 
-# The main job on the bundled photos, then one 3D photo made by an exported model.
+# The main job on the bundled photos, then one 3D photo made by one of the models it exported.
 demo: install
 	$(BIN)/ldikit build -o $(OUT)/phone --overwrite
-	$(BIN)/ldikit photo calibration/photos/flower.jpg -o $(OUT)/flower-3dphoto --overwrite
+	$(BIN)/ldikit photo calibration/photos/astronaut_portrait.jpg -o $(OUT)/3dphoto --overwrite \
+		--bundle $(OUT)/phone --backend litert --precision fp16
 	@echo "report:   $(OUT)/phone/report.html"
-	@echo "3D photo: $(OUT)/flower-3dphoto/video.mp4"
+	@echo "3D photo: $(OUT)/3dphoto/video.mp4"
 
 test: install
 	$(BIN)/python -m pytest -m "not slow"

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from ..reference.errors import InputError
-from ..reference.program import DepthStage, InpaintingStage, PhotoToLDI
+from ..reference.program import InpaintingStage, PhotoToLDI
 from ..reference.sizes import ProgramSize
 from ..runtime.manifest import STAGES
 from .folding import fold_batch_norms
@@ -100,10 +100,15 @@ class StageProgram:
 
 
 def network_scopes(module: nn.Module) -> tuple[str, ...]:
-    """Return the names, inside `module`, of the networks: what may run in half precision."""
+    """Return the names, inside `module`, of the networks that may run in half precision: for inpainting.
+
+    A depth network stays single: the layering passes its error on in full, and in half precision the
+    gap-weighted IoU of Core ML's harsher rounding fell to 0.984 on a real photo (gate 0.99), with the last
+    seven convolutions single to 0.988.
+    """
     scopes = []
     for name, child in module.named_modules():
-        if isinstance(child, DepthStage | InpaintingStage):
+        if isinstance(child, InpaintingStage):
             scopes.append(f"{name}.network" if name else "network")
     return tuple(scopes)
 

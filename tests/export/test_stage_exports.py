@@ -39,8 +39,8 @@ def test_an_unknown_stage_is_refused():
 
 def test_stages_are_the_programs_own_parts(small_program):
     size = ProgramSize(64, 96)
-    assert network_scopes(small_program) == ("depth.network", "inpainting.network")
-    for stage, scopes in (("depth", ("network",)), ("layering", ()), ("inpainting", ("network",))):
+    assert network_scopes(small_program) == ("inpainting.network",)
+    for stage, scopes in (("depth", ()), ("layering", ()), ("inpainting", ("network",))):
         program = StageProgram(small_program, stage, size)
         assert network_scopes(program.source) == scopes
         with torch.no_grad():

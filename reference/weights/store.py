@@ -8,6 +8,10 @@ from torch import nn
 from ..errors import InputError
 
 
+# Of the keys that do not fit, an error names this many and counts the rest.
+MOST_SHOWN = 5
+
+
 def embedded_path(name: str) -> Path:
     """Return where an embedded weights file lies."""
     return Path(str(resources.files(__package__) / name))
@@ -22,7 +26,7 @@ def load_weights(network: nn.Module, path: Path) -> None:
     """Load a safetensors file into `network`.
 
     Raises:
-        InputError: the file is missing or no safetensors file, or keys or shapes differ (all are listed).
+        InputError: the file is missing or no safetensors file, or keys or shapes differ (the first are named).
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -42,5 +46,6 @@ def load_weights(network: nn.Module, path: Path) -> None:
         if key in weights and weights[key].shape != wanted[key].shape
     ]
     if problems:
-        raise InputError(f"{path} holds weights of another network: {'; '.join(problems)}")
+        more = f"; and {len(problems) - MOST_SHOWN} more" if len(problems) > MOST_SHOWN else ""
+        raise InputError(f"{path} holds weights of another network: {'; '.join(problems[:MOST_SHOWN])}{more}")
     network.load_state_dict(weights)

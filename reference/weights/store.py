@@ -7,7 +7,6 @@ from torch import nn
 
 from ..errors import InputError
 
-
 # Of the keys that do not fit, an error names this many and counts the rest.
 MOST_SHOWN = 5
 
@@ -26,7 +25,7 @@ def load_weights(network: nn.Module, path: Path) -> None:
     """Load a safetensors file into `network`.
 
     Raises:
-        InputError: the file is missing or no safetensors file, or keys or shapes differ (the first are named).
+        InputError: the file is missing or no safetensors file, or keys or shapes differ (some are named).
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file

@@ -36,7 +36,7 @@ class TrainingConfig:
     largest_gradient: float = 1.0
     # Of the network's first weights; the scenes have a seed of their own.
     seed: int = 0
-    # A line of the log every so many steps, and the weights so far.
+    # A line of the log every so many steps.
     log_every: int = 100
 
 

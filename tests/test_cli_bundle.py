@@ -48,7 +48,7 @@ def run(
     Packages named by `hide` are as if they were not installed.
     """
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(cli.signal, "signal", lambda *_: None)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
 
     def call(*arguments: str | Path, hide: str = "") -> Done:
         capfd.readouterr()

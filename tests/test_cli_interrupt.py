@@ -112,7 +112,7 @@ def test_a_full_disk_during_photo_keeps_the_old_one(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
     monkeypatch.setattr(f"{module}.{function}", full)
-    monkeypatch.setattr(cli.signal, "signal", lambda *_: None)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
     monkeypatch.chdir(folder)
     arguments = ["ldikit", "photo", "photo.png", "-o", "old", "--overwrite", "--size", "64x96"]
     monkeypatch.setattr(sys, "argv", arguments)

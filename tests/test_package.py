@@ -21,8 +21,8 @@ MAY_IMPORT = {
 
 
 def modules() -> list[Path]:
-    files = [ROOT / "__init__.py", ROOT / "cli.py"]
-    for room in ROOMS:
+    files = [ROOT / "__init__.py"]
+    for room in ("cli", *ROOMS):
         files += sorted((ROOT / room).rglob("*.py"))
     return files
 

@@ -1,0 +1,155 @@
+"""The verbs that make and judge bundles: build, export, verify, profile, inspect."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .application import app
+from .options import (
+    BundleFolder,
+    Depth,
+    Formats,
+    Gates,
+    Inpaint,
+    Json,
+    Output,
+    Overwrite,
+    Photos,
+    Precisions,
+    Size,
+    names_of,
+    photos_of,
+    pipeline_config,
+    sizes_of,
+    write_text,
+)
+
+
+@app.command()
+def build(
+    output: Output = Path("phone"),
+    formats: Formats = "onnx,coreml,tflite",
+    precision: Precisions = "fp32,fp16",
+    size: Size = None,
+    depth: Depth = "pocket",
+    inpaint: Inpaint = "pocket",
+    photos: Photos = None,
+    gates: Gates = None,
+    stages: Annotated[bool, typer.Option("--stages", help="Also export the stages one by one.")] = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Export, verify, profile and report: the main job."""
+    from ..export.build import build_bundle
+    from ..runtime.console import print_parity, print_profile, say
+
+    built = build_bundle(
+        pipeline_config(depth, inpaint),
+        output,
+        formats=names_of(formats),
+        precisions=names_of(precision),
+        sizes=sizes_of(size),
+        photos=photos_of(photos),
+        gates=gates,
+        stages=stages,
+        overwrite=overwrite,
+    )
+    print_profile(built.profile)
+    print_parity(built.parity)
+    say(f"{output / 'report.html'}")
+    raise typer.Exit(built.parity.exit_code)
+
+
+@app.command()
+def export(
+    output: Output = Path("phone"),
+    formats: Formats = "onnx,coreml,tflite",
+    precision: Precisions = "fp32,fp16",
+    size: Size = None,
+    depth: Depth = "pocket",
+    inpaint: Inpaint = "pocket",
+    stages: Annotated[bool, typer.Option("--stages", help="Also export the stages one by one.")] = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write the models, golden vectors and manifest of a bundle, without checking them."""
+    from ..export.bundle import export_bundle
+    from ..runtime.console import say
+
+    export_bundle(
+        pipeline_config(depth, inpaint),
+        output,
+        formats=names_of(formats),
+        precisions=names_of(precision),
+        sizes=sizes_of(size),
+        stages=stages,
+        overwrite=overwrite,
+    )
+    say(f"{output}: not verified yet; run: ldikit verify {output}")
+
+
+@app.command()
+def verify(
+    bundle: BundleFolder,
+    photos: Photos = None,
+    json: Json = None,
+    gates: Gates = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Judge every model of a bundle by the LDI it makes; exit 0 pass, 1 fail, 2 bad input, 3 not verified."""
+    from ..reference.files import check_new
+    from ..runtime.bundle import open_bundle
+    from ..runtime.console import print_parity
+    from ..runtime.parity.verify import verify as verify_bundle
+
+    if json is not None:
+        check_new(json, overwrite)
+    report = verify_bundle(open_bundle(bundle), photos_of(photos), gates=gates, pictures=False)
+    print_parity(report)
+    if json is not None:
+        report.write(json)
+    raise typer.Exit(report.exit_code)
+
+
+@app.command()
+def profile(
+    bundle: BundleFolder,
+    json: Json = None,
+    compare: Annotated[
+        Path | None, typer.Option(help="A profile.json of this machine to set the new one against.")
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Measure latency, memory and size of every model on this machine; exit 3 where a runtime is missing."""
+    from ..reference.files import check_new
+    from ..runtime.bundle import open_bundle
+    from ..runtime.console import print_comparison, print_profile
+    from ..runtime.profiling.compare import check_comparable
+    from ..runtime.profiling.compare import compare as compare_profiles
+    from ..runtime.profiling.host import this_host
+    from ..runtime.profiling.profile import profile as profile_bundle
+    from ..runtime.profiling.report import read_profile
+
+    if json is not None:
+        check_new(json, overwrite)
+    opened = open_bundle(bundle)
+    before = None if compare is None else read_profile(compare)
+    if before is not None:
+        # Refused now rather than after a minute of measuring.
+        check_comparable(before, this_host(), opened.manifest.pipeline.name)
+    report = profile_bundle(opened)
+    print_profile(report)
+    write_text(json, report.to_json(), overwrite)
+    if before is not None:
+        print_comparison(compare_profiles(before, report), str(compare))
+    raise typer.Exit(report.exit_code)
+
+
+@app.command()
+def inspect(bundle: BundleFolder) -> None:
+    """Show what a bundle holds, its checksums tested."""
+    from ..runtime.bundle import open_bundle
+    from ..runtime.console import print_bundle
+
+    print_bundle(open_bundle(bundle))

@@ -1,0 +1,70 @@
+"""The options that several verbs share, and what their texts mean."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..reference.errors import InputError
+
+Formats = Annotated[str, typer.Option(help="Comma-separated: onnx, coreml, tflite.")]
+Precisions = Annotated[str, typer.Option("--precision", help="Comma-separated: fp32, fp16.")]
+Size = Annotated[
+    str | None, typer.Option(help="HEIGHTxWIDTH, multiples of 32; default: 384x512 and 512x384.")
+]
+Depth = Annotated[str, typer.Option(help="Depth network: a name of `ldikit models`, or a .safetensors file.")]
+Inpaint = Annotated[str, typer.Option(help="Inpainting network: a name, or a .safetensors file.")]
+Output = Annotated[Path, typer.Option("-o", "--output", help="Folder to write.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output if it exists.")]
+Photos = Annotated[
+    Path | None, typer.Option(help="Folder of photos to verify on; default: the bundled ones.")
+]
+Json = Annotated[Path | None, typer.Option("--json", help="Also write the result to this file.")]
+Gates = Annotated[
+    Path | None, typer.Option(help="TOML or JSON file of limits; default: those of the metric spec.")
+]
+BundleFolder = Annotated[Path, typer.Argument(help="Folder that `ldikit build` or `export` wrote.")]
+
+
+def pipeline_config(depth: str, inpaint: str):  # type: ignore[no-untyped-def]
+    """Return the pipeline of two networks, by name or path."""
+    from ..reference.config import PipelineConfig
+
+    return PipelineConfig(depth=depth, inpaint=inpaint)
+
+
+def names_of(text: str) -> tuple[str, ...]:
+    """Split a comma-separated list; the first of equal names counts.
+
+    Raises:
+        InputError: it is empty.
+    """
+    names = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    if not names:
+        raise InputError(f"expected a comma-separated list, got {text!r}")
+    return names
+
+
+def sizes_of(text: str | None):  # type: ignore[no-untyped-def]
+    """Return the program size that was asked for, or both orientations of the phone's default."""
+    from ..reference.sizes import LANDSCAPE, PORTRAIT, parse_size
+
+    return (parse_size(text),) if text else (LANDSCAPE, PORTRAIT)
+
+
+def photos_of(folder: Path | None) -> list[Path]:
+    """Return the photos of a folder, or the bundled ones."""
+    from ..calibration.sources import bundled_photos, folder_photos
+
+    return bundled_photos() if folder is None else folder_photos(folder)
+
+
+def write_text(path: Path | None, text: str, overwrite: bool) -> None:
+    """Write a file whole or not at all; nothing where there is no path."""
+    from ..reference.files import atomic_file
+
+    if path is not None:
+        with atomic_file(path, overwrite) as temporary:
+            temporary.write_text(text, encoding="utf-8")

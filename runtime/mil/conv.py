@@ -107,6 +107,31 @@ def conv(
     return _with_bias(call, torch.cat(parts, 1), bias)
 
 
+@operation("conv_quantized")
+def conv_quantized(
+    call: Call,
+    x: Tensor,
+    weight: Tensor,
+    quantization_type: str,
+    quant_scale: Tensor,
+    quant_bias: Tensor,
+    bias: Tensor | None = None,
+    nbits: int = 8,
+    strides: Ints | None = None,
+    pad_type: str = "valid",
+    pad: Ints | None = None,
+    dilations: Ints | None = None,
+    groups: int = 1,
+) -> Tensor:
+    """Convolution with the weights `weight · quant_scale + quant_bias`, the scales along the first axis."""
+    if quantization_type != "linear" or nbits != 8:
+        raise InputError(f"has {nbits} bits {quantization_type!r}; only 8 bits 'linear' are known")
+    shape = [-1] + [1] * (weight.ndim - 1)
+    weight = weight.to(torch.float32) * quant_scale.reshape(shape) + quant_bias.reshape(shape)
+    bias = None if bias is None else bias.to(torch.float32)
+    return conv(call, x, weight, bias, strides, pad_type, pad, dilations, groups)
+
+
 @operation("conv_transpose")
 def conv_transpose(
     call: Call,

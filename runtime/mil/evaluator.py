@@ -1,6 +1,8 @@
 """Running a function of an ML Program with torch on the CPU."""
 
-from dataclasses import dataclass, replace
+from collections import ChainMap
+from collections.abc import Mapping, MutableMapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,70 +11,22 @@ from torch import Tensor
 
 from ...reference.errors import InputError
 from .model import HALF_MAX, RunStats
-from .precision import to_half
-from .program import Constant, Function, Operation
-from .registry import Bools, Call, Definition, Ints, Tensors, operations
-from .types import DType, TensorType
+from .plan import CONTROL, HANDLER_ERRORS, Binder, Binding, BoundBlock, Step
+from .program import Function, Operation
+from .registry import Tensors, operations
+from .types import MAX_WEIGHTS, DType, TensorType
+from .values import State, TensorList, Value, convert, settle, to_tensor
 
 PRECISIONS = ("once", "pessimistic")
-# Whatever torch or Python raises on arguments that make no sense becomes one line that names the operation.
-_HANDLER_ERRORS = (RuntimeError, TypeError, ValueError, IndexError, ArithmeticError, MemoryError)
+
+MAX_ITERATIONS = 100_000
+"""Turns of all while loops of one prediction together; more are refused as a loop without an end."""
 
 
-def to_tensor(array: np.ndarray, dtype: DType) -> Tensor:
-    """Hold an array as the evaluator does: floats as float32 (fp64 as it is), integers as int32 or int64."""
-    if dtype.kind == "float":
-        return torch.from_numpy(np.asarray(array, np.float64 if dtype.name == "fp64" else np.float32))
-    if dtype.kind == "int":
-        wide = dtype.bits == 64 or dtype.name == "uint32"
-        return torch.from_numpy(np.asarray(array, np.int64 if wide else np.int32))
-    return torch.from_numpy(np.asarray(array))
-
-
-def settle(x: Tensor, declared: TensorType) -> Tensor:
-    """Cast a result to its declared type and check its shape.
-
-    Raises:
-        InputError: the shape is another, or a number of another kind (an integer where a float is declared).
-    """
-    if not declared.admits(tuple(x.shape)):
-        raise InputError(f"gives shape {list(x.shape)} where {declared} is declared")
-    kind = "bool" if x.dtype == torch.bool else "float" if x.is_floating_point() else "int"
-    dtype = declared.dtype
-    if kind != dtype.kind:
-        raise InputError(f"gives {kind} values where {declared} is declared")
-    if dtype.is_half:
-        return to_half(x)
-    if kind == "float":
-        return x.to(torch.float64 if dtype.name == "fp64" else torch.float32)
-    if kind == "bool":
-        return x
-    if dtype.bits < 32 and x.numel():
-        low, high = (int(v) for v in torch.aminmax(x))
-        if low < dtype.limits[0] or high > dtype.limits[1]:
-            raise InputError(f"gives values {low}..{high}, which {dtype.name} cannot hold")
-    return x.to(torch.int64 if dtype.bits == 64 or dtype.name == "uint32" else torch.int32)
-
-
-def _convert(value: Tensor | np.ndarray, kind: Any) -> Any:
-    """Hand a value over as a handler's annotation asks."""
-    if kind in (Tensor, Tensors):
-        return value
-    if kind in (Ints, Bools):
-        return tuple(value.reshape(-1).tolist())
-    if value.shape not in ((), (1,)):
-        raise InputError(f"wants one value, got shape {list(value.shape)}")
-    return kind(value.item())
-
-
-@dataclass
-class _Step:
-    operation: Operation
-    definition: Definition
-    call: Call
-    fixed: dict[str, Any]
-    bound: dict[str, tuple[str | Tensor, ...]]
-    release: list[str]
+def unsupported(function: Function) -> list[str]:
+    """The types of operation in a function that cannot be evaluated, sorted."""
+    known = {*operations(), *CONTROL}
+    return sorted({operation.kind for operation in function.walk()} - known)
 
 
 class Plan:
@@ -89,82 +43,33 @@ class Plan:
     def __init__(self, function: Function, source: str) -> None:
         self.function = function
         self.source = source
-        known = operations()
-        unknown = sorted({op.kind for op in function.operations if op.nested or op.kind not in known})
+        unknown = unsupported(function)
         if unknown:
             raise InputError(f"{source}: operations that cannot be evaluated: {', '.join(unknown)}")
         self._types = function.types()
-        # A large constant that several operations use is decoded once.
-        self._decoded: dict[str, Tensor] = {}
-        self._steps = [self._bind(op, known[op.kind]) for op in function.operations]
-        last_use = {name: i for i, step in enumerate(self._steps) for name in _names(step)}
-        for i, step in enumerate(self._steps):
-            step.release = [name for name in _names(step) if last_use[name] == i]
-            step.release += [v.name for v in step.operation.outputs if v.name not in last_use]
+        self._block = Binder(self.fail).bind(function)
 
-    def _fail(self, operation: Operation, error: object) -> InputError:
-        return InputError(f"{self.source}: operation {operation.kind} {operation.name!r}: {error}")
-
-    def _constant(self, binding: str | Constant) -> Constant | None:
-        return binding if isinstance(binding, Constant) else self.function.constants.get(binding)
-
-    def _tensor(self, binding: str | Constant, constant: Constant) -> Tensor:
-        if isinstance(binding, Constant):
-            return to_tensor(constant.data, constant.type.dtype)
-        if binding not in self._decoded:
-            self._decoded[binding] = to_tensor(constant.data, constant.type.dtype)
-        return self._decoded[binding]
-
-    def _bind(self, operation: Operation, definition: Definition) -> _Step:
-        given, wanted = operation.inputs, definition.parameters
-        for name in given:
-            if name not in wanted:
-                raise self._fail(operation, f"unknown argument {name!r}; known: {', '.join(wanted)}")
-        for name in sorted(definition.required):
-            if not given.get(name):
-                raise self._fail(operation, f"argument {name!r} is missing")
-        fixed: dict[str, Any] = {}
-        bound: dict[str, tuple[str | Tensor, ...]] = {}
-        dtypes: dict[str, DType] = {}
-        for name, bindings in given.items():
-            kind = wanted[name]
-            if not bindings:
-                continue
-            if len(bindings) != 1 and kind != Tensors:
-                raise self._fail(operation, f"argument {name!r} wants one value, got {len(bindings)}")
-            constants = [self._constant(binding) for binding in bindings]
-            first = constants[0]
-            dtypes[name] = first.type.dtype if first else self._types[str(bindings[0])].dtype
-            if kind in (Tensor, Tensors):
-                values = tuple(
-                    self._tensor(binding, constant) if constant else str(binding)
-                    for binding, constant in zip(bindings, constants, strict=True)
-                )
-                bound[name] = values
-            elif first is None:
-                bound[name] = (str(bindings[0]),)
-            else:
-                try:
-                    if (kind is str) != (first.type.dtype.kind == "string"):
-                        raise InputError(f"wants {kind.__name__}, got {first.type}")
-                    fixed[name] = _convert(first.data, kind)
-                except (*_HANDLER_ERRORS, InputError) as error:
-                    raise self._fail(operation, f"argument {name!r}: {error}") from error
-        call = Call(dtypes, tuple(value.type for value in operation.outputs))
-        return _Step(operation, definition, call, fixed, bound, [])
+    def fail(self, operation: Operation, error: object) -> InputError:
+        """The error of an operation, in one line that names it."""
+        text = " ".join(str(error).strip().split("\n")[0].split())
+        return InputError(f"{self.source}: operation {operation.kind} {operation.name!r}: {text}")
 
     def run(
-        self, feeds: dict[str, np.ndarray], wanted: list[str], precision: str
-    ) -> tuple[dict[str, np.ndarray], RunStats]:
+        self,
+        feeds: Mapping[str, np.ndarray | State],
+        wanted: list[str],
+        precision: str,
+    ) -> tuple[dict[str, Any], RunStats]:
         """Run the function.
 
         Args:
-            feeds: input name → array of the declared shape and type.
+            feeds: input name → array of the declared shape and type, or state.
             wanted: names of the values to give.
             precision: "once" or "pessimistic".
 
         Returns:
-            Name → array (float32 for fp16 values), and what was noticed.
+            Name → array (float32 for fp16 values; a classifier's label and dictionary as they are), and what
+            was noticed.
 
         Raises:
             InputError: an unknown precision or name, or an operation that fails; the message names it.
@@ -174,59 +79,124 @@ class Plan:
         missing = [name for name in wanted if name not in self._types]
         if missing:
             raise InputError(f"{self.source}: there is no value {missing[0]!r} in the program")
-        values = {
-            name: settle(to_tensor(array, self._types[name].dtype), self._types[name])
-            for name, array in feeds.items()
-        }
-        kept: dict[str, Tensor] = {}
+        values: dict[str, Value] = {}
         watch = _Watch()
-        for name, value in values.items():
-            watch.see(name, value, self._types[name].dtype)
+        for name, fed in feeds.items():
+            if isinstance(fed, State):
+                values[name] = fed
+                continue
+            values[name] = settle(to_tensor(fed, self._types[name].dtype), self._types[name])
+            watch.see(name, values[name], self._types[name].dtype)
         with torch.inference_mode():
-            for step in self._steps:
-                for name, value in self._evaluate(step, values, precision, watch).items():
-                    values[name] = value
-                for name in step.release:
-                    if name in values:
-                        value = values.pop(name)
-                        if name in wanted:
-                            kept[name] = value
-        results = {}
-        for name in wanted:
-            found = kept.get(name, values.get(name))
-            if found is None:
-                constant = self.function.constants[name]
-                found = to_tensor(constant.data, constant.type.dtype)
-            results[name] = found.numpy().copy()
-        return results, watch.stats()
+            _Run(self, precision, watch, frozenset(wanted)).block(self._block, values)
+        return {name: self._result(name, values) for name in wanted}, watch.stats()
 
-    def _evaluate(
-        self, step: _Step, values: dict[str, Tensor], precision: str, watch: "_Watch"
-    ) -> dict[str, Tensor]:
+    def _result(self, name: str, values: Mapping[str, Value]) -> Any:
+        found = values.get(name)
+        if found is None:
+            constant = self.function.constants[name]
+            found = to_tensor(constant.data, constant.type.dtype)
+        if isinstance(found, (State, TensorList)):
+            raise InputError(f"{self.source}: value {name!r} is a {self._types[name]}, no tensor")
+        return found.numpy().copy() if isinstance(found, Tensor) else found
+
+
+class _Run:
+    """One prediction."""
+
+    def __init__(self, plan: Plan, precision: str, watch: "_Watch", wanted: frozenset[str]) -> None:
+        self._fail = plan.fail
+        self._pessimistic = precision == "pessimistic"
+        self._watch = watch
+        self._wanted = wanted
+        self._turns = 0
+        self._live = 0
+
+    def block(self, block: BoundBlock, values: MutableMapping[str, Value], inner: bool = False) -> None:
+        """Run the operations of a block on the values that its names stand for."""
+        for step in block.steps:
+            results = self._control(step, values) if step.blocks else self._evaluate(step, values)
+            for name, value in results.items():
+                values[name] = value
+                self._live += _elements(value)
+            if self._live > MAX_WEIGHTS:
+                raise self._fail(step.operation, "more than 2^31 elements are alive at once: refused")
+            for name in step.release:
+                if inner or name not in self._wanted:
+                    self._live -= _elements(values.pop(name, None))
+
+    def _call(self, block: BoundBlock, values: Mapping[str, Value], arguments: list[Value]) -> list[Value]:
+        frame: MutableMapping[str, Value] = ChainMap({}, values)  # type: ignore[arg-type]
+        for named, argument in zip(block.inputs, arguments, strict=True):
+            frame[named.name] = argument
+        before = self._live
+        self.block(block, frame, inner=True)
+        self._live = before
+        return [_value(binding, frame) for binding in block.outputs]
+
+    def _control(self, step: Step, values: Mapping[str, Value]) -> dict[str, Value]:
+        operation = step.operation
+        given = [_value(b, values) for bindings in step.bound.values() for b in bindings]
+        if operation.kind == "cond":
+            results = self._call(step.blocks[0 if self._truth(step, given[0]) else 1], values, [])
+        else:
+            results = given
+            while self._truth(step, self._call(step.blocks[0], values, results)[0]):
+                self._turns += 1
+                if self._turns > MAX_ITERATIONS:
+                    raise self._fail(operation, f"loops more than {MAX_ITERATIONS} times: refused")
+                results = self._call(step.blocks[1], values, results)
+        for declared, value in zip(operation.outputs, results, strict=True):
+            if isinstance(value, Tensor) and not declared.type.admits(tuple(value.shape)):
+                raise self._fail(
+                    operation, f"gives shape {list(value.shape)} where {declared.type} is declared"
+                )
+        return {declared.name: value for declared, value in zip(operation.outputs, results, strict=True)}
+
+    def _truth(self, step: Step, value: Value) -> bool:
+        if not isinstance(value, Tensor) or value.numel() != 1:
+            raise self._fail(step.operation, "wants one truth value to decide by")
+        return bool(value.item())
+
+    def _evaluate(self, step: Step, values: Mapping[str, Value]) -> dict[str, Value]:
         operation, definition = step.operation, step.definition
-        call = replace(step.call, pessimistic=True) if precision == "pessimistic" else step.call
+        assert definition is not None
+        call = replace(step.call, pessimistic=True) if self._pessimistic else step.call
         arguments = dict(step.fixed)
         try:
             for name, bindings in step.bound.items():
                 kind = definition.parameters[name]
-                tensors = [values[b] if isinstance(b, str) else b for b in bindings]
-                arguments[name] = tensors if kind == Tensors else _convert(tensors[0], kind)
+                if kind == Tensors:
+                    arguments[name] = [convert(_value(b, values), Tensor) for b in bindings]
+                else:
+                    arguments[name] = convert(_value(bindings[0], values), kind)
             result = definition.run(call, **arguments)
             results = list(result) if isinstance(result, (tuple, list)) else [result]
+            if result is None:
+                results = []
             if len(results) != len(operation.outputs):
                 raise InputError(f"gives {len(results)} outputs, {len(operation.outputs)} are declared")
-            settled = {}
+            settled: dict[str, Value] = {}
             for declared, x in zip(operation.outputs, results, strict=True):
-                if definition.moves and call.dtypes.get(definition.source) == declared.type.dtype:
+                moved = definition.moves and call.dtypes.get(definition.source) == declared.type.dtype
+                if moved and isinstance(x, Tensor) and declared.type.holder == "tensor":
                     if not declared.type.admits(tuple(x.shape)):
                         raise InputError(f"gives shape {list(x.shape)} where {declared.type} is declared")
                     settled[declared.name] = x
                     continue
                 settled[declared.name] = settle(x, declared.type)
-                watch.see(declared.name, x, declared.type.dtype)
+                self._watch.see(declared.name, x, declared.type.dtype)
             return settled
-        except (*_HANDLER_ERRORS, InputError) as error:
-            raise self._fail(operation, str(error).strip().split("\n")[0]) from error
+        except (*HANDLER_ERRORS, InputError) as error:
+            raise self._fail(operation, error) from error
+
+
+def _value(binding: Binding, values: Mapping[str, Value]) -> Value:
+    return values[binding] if isinstance(binding, str) else binding
+
+
+def _elements(value: Value | None) -> int:
+    return value.numel() if isinstance(value, Tensor) else 0
 
 
 class _Watch:
@@ -237,8 +207,8 @@ class _Watch:
         self._name = ""
         self._overflows: list[str] = []
 
-    def see(self, name: str, x: Tensor, dtype: DType) -> None:
-        if dtype.kind != "float" or not x.numel():
+    def see(self, name: str, x: Value, dtype: DType) -> None:
+        if not isinstance(x, Tensor) or not x.is_floating_point() or not x.numel():
             return
         low, high = torch.aminmax(x)
         size = float(torch.maximum(low.abs(), high.abs()))
@@ -248,9 +218,16 @@ class _Watch:
             self._overflows.append(name)
 
     def stats(self) -> RunStats:
-        return RunStats(self._peak, self._name, tuple(self._overflows))
+        return RunStats(self._peak, self._name, tuple(dict.fromkeys(self._overflows)))
 
 
-def _names(step: _Step) -> list[str]:
-    found = [binding for bindings in step.bound.values() for binding in bindings if isinstance(binding, str)]
-    return list(dict.fromkeys(found))
+def empty_state(declared: TensorType) -> State:
+    """A state that holds zeros.
+
+    Raises:
+        InputError: its shape is open.
+    """
+    if declared.shape is None or None in declared.shape:
+        raise InputError(f"a {declared} has no shape to make it from")
+    shape = tuple(size for size in declared.shape if size is not None)
+    return State(declared, to_tensor(np.zeros(shape, declared.dtype.numpy), declared.dtype))

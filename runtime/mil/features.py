@@ -18,7 +18,7 @@ class Feature:
 
     Attributes:
         name: its name.
-        kind: "image" or "tensor".
+        kind: "image" or "tensor"; of a classifier's outputs "label" or "dictionary".
         shape: of the array that `predict` takes or gives: H×W×3 of an RGB or BGR image (channels in RGB
             order), H×W of a grey one, the tensor's own otherwise. Empty where the model leaves it open.
         dtype: numpy's name of the element type: "uint8" of an image.
@@ -60,12 +60,14 @@ class Feature:
         keeps its shape.
 
         Args:
-            array: what was given.
+            array: what was given; an image may be a PIL image of mode RGB, L or F.
             dtype: the element type that the program declares.
 
         Raises:
             InputError: the type or shape is not the model's.
         """
+        if self.kind == "image":
+            array = self._pixels(array)
         if not isinstance(array, np.ndarray):
             raise InputError(f"input {self.name!r} wants a numpy array, got {type(array).__name__}")
         if self.kind == "image":
@@ -91,13 +93,38 @@ class Feature:
             planes = planes[:, ::-1]
         return np.ascontiguousarray(planes.astype(dtype.numpy))
 
-    def from_program(self, array: np.ndarray) -> np.ndarray:
+    def _pixels(self, picture: Any) -> Any:
+        """The pixels of a PIL image, whose mode has to fit; anything else as it is."""
+        mode = getattr(picture, "mode", None)
+        if mode is None or isinstance(picture, np.ndarray):
+            return picture
+        wanted = {"grey": "L", "grey fp16": "F"}.get(self.color or "", "RGB")
+        if mode != wanted:
+            raise InputError(f"input {self.name!r} wants a PIL image of mode {wanted}, got {mode}")
+        pixels = np.asarray(picture)
+        return pixels.astype(np.float16) if wanted == "F" else pixels
+
+    def picture(self, pixels: np.ndarray) -> Any:
+        """Turn an image that `predict` gave into a PIL image: mode RGB, L, or F of a grey fp16 one.
+
+        Raises:
+            InputError: it is no image.
+        """
+        from PIL import Image
+
+        if self.kind != "image":
+            raise InputError(f"output {self.name!r} is no image")
+        return Image.fromarray(pixels.astype(np.float32) if self.color == "grey fp16" else pixels)
+
+    def from_program(self, array: Any) -> Any:
         """Turn what the program gives into what the model's output is: the inverse of `to_program`.
 
         Images are clamped to 0..255 and rounded to the nearest.
         """
+        if not isinstance(array, np.ndarray) or self.kind in ("label", "dictionary"):
+            return array
         if self.kind == "tensor":
-            return array.astype(self.dtype)
+            return (array.reshape(1) if array.ndim == 0 else array).astype(self.dtype)
         planes = array.reshape(array.shape[-3:])
         if self.color == "bgr":
             planes = planes[::-1]
@@ -149,6 +176,10 @@ def read_feature(message: Any) -> Feature:
             ranges,
             message.type.isOptional,
         )
+    if kind in ("stringType", "int64Type"):
+        return Feature(message.name, "label", (), "str" if kind == "stringType" else "int64")
+    if kind == "dictionaryType":
+        return Feature(message.name, "dictionary", (), "float64")
     if kind != "multiArrayType":
         raise InputError(
             f"feature {message.name!r} is of kind {kind or 'none'}: only images and arrays are known"

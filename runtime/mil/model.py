@@ -2,18 +2,18 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from ...reference.errors import InputError
 from .features import Feature, read_feature
 from .package import Package, open_package
-from .program import Function, read_function
+from .parsing import read_function
+from .program import Function
 from .schema import model_kind, parse_model
 
 if TYPE_CHECKING:
     from .evaluator import Plan
+    from .states import ModelState
 
 _NEWEST_VERSION = 9
 """Specification version of iOS18."""
@@ -88,26 +88,38 @@ class MilModel:
 
     def unsupported(self) -> list[str]:
         """The types of operation in the program that cannot be evaluated here, sorted."""
-        from .registry import operations
+        from .evaluator import unsupported
 
-        return sorted(
-            {op.kind for op in self.function.operations if op.nested or op.kind not in operations()}
-        )
+        return unsupported(self.function)
+
+    def make_state(self) -> "ModelState":
+        """Return a new state of the model, all zeros, for `predict` to read and to change."""
+        from .states import ModelState
+
+        return ModelState(self.path, self.function)
 
     def predict(
-        self, inputs: dict[str, np.ndarray], precision: str = "once", taps: tuple[str, ...] = ()
-    ) -> dict[str, np.ndarray]:
+        self,
+        inputs: dict[str, Any],
+        precision: str = "once",
+        taps: tuple[str, ...] = (),
+        state: "ModelState | None" = None,
+    ) -> dict[str, Any]:
         """Evaluate the program.
 
         Args:
-            inputs: name → array. An image is H×W×3 uint8 RGB, a tensor has the model's own shape.
+            inputs: name → array; an image is H×W×3 uint8 RGB (or a PIL image), a tensor has the model's own
+                shape.
             precision: how fp16 is rounded: "once" after each operation, or "pessimistic", also inside sums
                 (32-channel chunks of convolutions and products, reductions, softmax, norms, GELU, SiLU).
                 A phone's result lies about between the two. fp32 programs give the same for both.
-            taps: names of further values to give.
+            taps: names of further values to give: any of the main block.
+            state: what `make_state` gave, of a model with states; it is changed.
 
         Returns:
-            name → array of every output, and of every tap (float32 for fp16 values).
+            name → array of every output, and of every tap (float32 for fp16 values). A value without axes
+            comes as an array of one element, as Core ML gives it; a classifier's label is a str or int and
+            its probabilities a dict.
 
         Raises:
             InputError: an input of a wrong name, type or shape, an operation or argument that is unknown,
@@ -117,20 +129,27 @@ class MilModel:
 
         if self._plan is None:
             self._plan = Plan(self.function, str(self.path))
-        feeds = self._feeds(inputs)
+        feeds = self._feeds(inputs, state)
         names = dict.fromkeys([feature.name for feature in self.outputs] + list(taps))
         results, self.stats = self._plan.run(feeds, list(names), precision)
         for feature in self.outputs:
             results[feature.name] = feature.from_program(results[feature.name])
         return results
 
-    def _feeds(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def _feeds(self, inputs: dict[str, Any], state: "ModelState | None") -> dict[str, Any]:
         features = {feature.name: feature for feature in self.inputs}
         for name in inputs:
             if name not in features:
                 raise InputError(f"{self.path} has no input {name!r}; its inputs: {', '.join(features)}")
-        feeds = {}
+        feeds: dict[str, Any] = {}
         for value in self.function.inputs:
+            if value.type.holder == "state":
+                if state is None:
+                    raise InputError(
+                        f"{self.path}: state {value.name!r} is missing: predict with make_state()"
+                    )
+                feeds[value.name] = state.of(value)
+                continue
             if value.name not in features:
                 raise InputError(f"{self.path}: the program's input {value.name!r} is not among the model's")
             feature = features[value.name]
@@ -142,6 +161,8 @@ class MilModel:
                     array = feature.absent(dtype)
             except InputError as error:
                 raise InputError(f"{self.path}: {error}") from error
+            if value.type.shape == () and array.size == 1:
+                array = array.reshape(())  # Core ML hands a value without axes over as one of one element
             if not value.type.admits(array.shape):
                 raise InputError(
                     f"{self.path}: input {value.name!r} is declared {value.type}, got {list(array.shape)}"

@@ -1,11 +1,10 @@
-"""Reductions: reduction.py of the MIL definitions, and running sums and sorting along an axis."""
+"""Reductions: reduction.py of the MIL definitions, and running sums along an axis."""
 
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from ...reference.errors import InputError
 from .precision import reduce_in_chunks
 from .registry import Call, Ints, operation
 
@@ -97,28 +96,3 @@ def cumsum(call: Call, x: Tensor, axis: int = 0, exclusive: bool = False, revers
         empty = torch.zeros_like(summed.narrow(axis, 0, 1))
         summed = torch.cat([empty, summed.narrow(axis, 0, summed.shape[axis] - 1)], axis)
     return summed.flip(axis) if reverse else summed
-
-
-@operation("argsort")
-def argsort(call: Call, x: Tensor, axis: int = -1, ascending: bool = False) -> Tensor:
-    """Indices that sort along an axis; equal elements keep their order."""
-    return torch.argsort(x, dim=axis, descending=not ascending, stable=True)
-
-
-@operation("topk")
-def topk(
-    call: Call,
-    x: Tensor,
-    k: int = 1,
-    axis: int = -1,
-    ascending: bool = False,
-    sort: bool = True,
-    return_indices: bool = True,
-    output_indices_dtype: str = "int32",
-) -> tuple[Tensor, ...]:
-    """The k largest elements along an axis (or smallest), in order, and their indices."""
-    if not 0 < k <= x.shape[axis]:
-        raise InputError(f"k is {k}, the axis has {x.shape[axis]} elements")
-    order = torch.argsort(x, dim=axis, descending=not ascending, stable=True).narrow(axis, 0, k)
-    values = torch.gather(x, axis, order)
-    return (values, order) if return_indices else (values,)

@@ -12,30 +12,40 @@ from importlib import import_module
 from types import UnionType
 from typing import Any, get_args, get_type_hints
 
+import torch
 from torch import Tensor
 
 from .precision import to_half
 from .types import DType, TensorType, check_size
+from .values import Arrays, Bools, Ints, State, TensorList, Tensors
 
-Ints = tuple[int, ...]
-Bools = tuple[bool, ...]
-Tensors = list[Tensor]
+__all__ = ["Arrays", "Bools", "Call", "Definition", "Ints", "State", "TensorList", "Tensors", "operation"]
 
 _FAMILIES = (
     "activation",
+    "boxes",
+    "classify",
+    "compare",
+    "compressed",
     "constants",
     "conv",
     "elementwise",
-    "compare",
     "gather",
     "linear",
+    "lists",
     "norm",
     "pool",
     "quantize",
+    "random",
+    "recurrent",
     "reduce",
     "resize",
+    "sample",
+    "scatter",
     "shape",
     "slicing",
+    "sort",
+    "states",
 )
 
 
@@ -44,11 +54,13 @@ class Call:
     """What a handler may know of the operation beside its arguments.
 
     Attributes:
+        name: of its first output.
         dtypes: declared element type of each tensor argument.
         outputs: declared types of the outputs.
         pessimistic: whether fp16 is rounded inside the operation too.
     """
 
+    name: str
     dtypes: dict[str, DType]
     outputs: tuple[TensorType, ...]
     pessimistic: bool = False
@@ -56,15 +68,19 @@ class Call:
     @property
     def inner(self) -> bool:
         """Whether to round inside: an fp16 operation at pessimistic precision."""
-        return self.pessimistic and self.outputs[0].dtype.is_half
+        return self.pessimistic and bool(self.outputs) and self.outputs[0].dtype.is_half
 
     def step(self, x: Tensor) -> Tensor:
         """Round an intermediate result, if this precision does."""
         return to_half(x) if self.inner else x
 
     def allocate(self, shape: tuple[int, ...]) -> None:
-        """Refuse a result that its arguments make larger than 2^31 elements."""
+        """Refuse a result that its arguments make larger than 2^28 elements."""
         check_size(shape, "the result")
+
+    def allocate_broadcast(self, *tensors: Tensor) -> None:
+        """Refuse operands that together make a result larger than 2^28 elements."""
+        check_size(tuple(torch.broadcast_shapes(*(x.shape for x in tensors))), "the result")
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,9 @@ _MESSAGES = {
     "FeatureDescription": "name 1 string; type 3 FeatureType",
     "FeatureType": "int64Type 1 Empty =Type; doubleType 2 Empty =Type; stringType 3 Empty =Type; "
     "imageType 4 ImageFeatureType =Type; multiArrayType 5 ArrayFeatureType =Type; "
-    "dictionaryType 6 Empty =Type; sequenceType 7 Empty =Type; stateType 8 Empty =Type; isOptional 1000 bool",
+    "dictionaryType 6 Empty =Type; sequenceType 7 Empty =Type; stateType 8 StateFeatureType =Type; "
+    "isOptional 1000 bool",
+    "StateFeatureType": "arrayType 1 ArrayFeatureType =Type",
     "Empty": "",
     "SizeRange": "lowerBound 1 uint64; upperBound 2 int64",
     "ImageSize": "width 1 uint64; height 2 uint64",
@@ -53,8 +55,9 @@ _MESSAGES = {
     "ConstantDimension": "size 1 uint64",
     "UnknownDimension": "variadic 1 bool",
     "Value": "type 2 ValueType; immediateValue 3 ImmediateValue =value; blobFileValue 5 BlobFileValue =value",
-    "ImmediateValue": "tensor 1 TensorValue =value; tuple 2 Empty =value; list 3 Empty =value; "
+    "ImmediateValue": "tensor 1 TensorValue =value; tuple 2 Empty =value; list 3 ListValue =value; "
     "dictionary 4 Empty =value",
+    "ListValue": "*values 1 Value",
     "BlobFileValue": "fileName 1 string; offset 2 uint64",
     "TensorValue": "floats 1 RepeatedFloats =value; ints 2 RepeatedInts =value; "
     "bools 3 RepeatedBools =value; strings 4 RepeatedStrings =value; longInts 5 RepeatedLongInts =value; "

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ...reference.errors import InputError
-from .registry import Call, Ints, Tensors, operation
+from .registry import Arrays, Call, Ints, Tensors, operation
 
 
 @operation("reshape", moves=True)
@@ -121,3 +121,53 @@ def space_to_depth(call: Call, x: Tensor, block_size: int) -> Tensor:
     b = block_size
     y = x.reshape(n, channels, height // b, b, width // b, b).permute(0, 3, 5, 1, 2, 4)
     return y.reshape(n, channels * b * b, height // b, width // b)
+
+
+@operation("reshape_like", moves=True)
+def reshape_like(
+    call: Call, x: Tensor, ref_tensors: Tensors, begins: Arrays, ends: Arrays, end_masks: Arrays
+) -> Tensor:
+    """The same values in a shape put together from parts of the shapes of others."""
+    shape: list[int] = []
+    for other, begin, end, to_end in zip(ref_tensors, begins, ends, end_masks, strict=True):
+        last = None if bool(to_end.item()) else int(end.item())
+        shape += other.shape[int(begin.item()) : last]
+    return x.reshape(shape)
+
+
+@operation("reverse_sequence", moves=True)
+def reverse_sequence(
+    call: Call, x: Tensor, lengths: Tensor, seq_axis: int = 0, batch_axis: int = 0
+) -> Tensor:
+    """Back to front along an axis, for each place of another axis only so many first elements."""
+    seq_axis, batch_axis = seq_axis % x.ndim, batch_axis % x.ndim
+    size, counts = x.shape[seq_axis], lengths.reshape(-1).to(torch.int64)
+    if counts.numel() != x.shape[batch_axis] or not all(0 <= n <= size for n in counts.tolist()):
+        raise InputError(f"has lengths {counts.tolist()[:8]} for x {list(x.shape)}")
+    places = torch.arange(size)
+    places = torch.where(places < counts[:, None], counts[:, None] - 1 - places, places)
+    shape = [1] * x.ndim
+    shape[batch_axis], shape[seq_axis] = places.shape[0], size
+    index = (places if batch_axis < seq_axis else places.transpose(0, 1)).reshape(shape)
+    return x.gather(seq_axis, index.expand(x.shape))
+
+
+@operation("space_to_batch", moves=True)
+def space_to_batch(call: Call, x: Tensor, block_shape: Ints, paddings: Ints) -> Tensor:
+    """Rows and columns of n×C×H×W taken apart by blocks, into the batch."""
+    (b, c), (top, bottom, left, right) = block_shape, paddings
+    call.allocate((*x.shape[:2], x.shape[2] + top + bottom, x.shape[3] + left + right))
+    x = F.pad(x, (left, right, top, bottom))
+    n, channels, height, width = x.shape
+    y = x.reshape(n, channels, height // b, b, width // c, c).permute(3, 5, 0, 1, 2, 4)
+    return y.reshape(n * b * c, channels, height // b, width // c)
+
+
+@operation("batch_to_space", moves=True)
+def batch_to_space(call: Call, x: Tensor, block_shape: Ints, crops: Ints) -> Tensor:
+    """The inverse of space_to_batch; `crops` are cut off afterwards."""
+    (b, c), (top, bottom, left, right) = block_shape, crops
+    n, channels, height, width = x.shape
+    y = x.reshape(b, c, n // (b * c), channels, height, width).permute(2, 3, 4, 0, 5, 1)
+    y = y.reshape(n // (b * c), channels, height * b, width * c)
+    return y[..., top : y.shape[2] - bottom, left : y.shape[3] - right]

@@ -8,14 +8,38 @@ from ...reference.errors import InputError
 from .registry import Bools, Call, Ints, operation
 
 
-def _step_slice(x: Tensor, axis: int, part: slice) -> Tensor:
-    """A slice of any step along an axis, with Python's meaning."""
-    start, stop, step = part.indices(x.shape[axis])
-    if step > 0:
-        index = [slice(None)] * x.ndim
-        index[axis] = slice(start, max(start, stop), step)
-        return x[tuple(index)]
-    return x.index_select(axis, torch.arange(start, min(start, stop), step))
+def slices(
+    x: Tensor,
+    begin: Ints,
+    end: Ints,
+    stride: Ints | None,
+    begin_mask: Bools | None,
+    end_mask: Bools | None,
+    squeeze_mask: Bools | None,
+) -> tuple[list[range], list[int]]:
+    """Which elements of every axis slice_by_index takes, and the axes that it drops.
+
+    Raises:
+        InputError: an argument has not one number an axis, or an element to take alone is outside.
+    """
+    nothing = (False,) * x.ndim
+    stride = stride or (1,) * x.ndim
+    from_start, to_end, single = begin_mask or nothing, end_mask or nothing, squeeze_mask or nothing
+    for numbers in (begin, end, stride, from_start, to_end, single):
+        if len(numbers) != x.ndim:
+            raise InputError(f"an argument has {len(numbers)} numbers, x rank {x.ndim}")
+    parts, dropped = [], []
+    for axis in range(x.ndim):
+        everything = range(x.shape[axis])
+        first = None if from_start[axis] else begin[axis]
+        if single[axis]:
+            place = everything[first or 0]
+            parts.append(range(place, place + 1))
+            dropped.append(axis)
+        else:
+            last = None if to_end[axis] else end[axis]
+            parts.append(everything[slice(first, last, stride[axis])])
+    return parts, dropped
 
 
 @operation("slice_by_index", moves=True)
@@ -30,22 +54,15 @@ def slice_by_index(
     squeeze_mask: Bools | None = None,
 ) -> Tensor:
     """x[begin:end:stride] on every axis; masks open an end, or take one element and drop the axis."""
-    nothing = (False,) * x.ndim
-    stride = stride or (1,) * x.ndim
-    from_start, to_end, single = begin_mask or nothing, end_mask or nothing, squeeze_mask or nothing
-    for numbers in (begin, end, stride, from_start, to_end, single):
-        if len(numbers) != x.ndim:
-            raise InputError(f"an argument has {len(numbers)} numbers, x rank {x.ndim}")
-    dropped = []
-    for axis in range(x.ndim):
-        first = None if from_start[axis] else begin[axis]
-        if single[axis]:
-            place = range(x.shape[axis])[first or 0]
-            x = x.narrow(axis, place, 1)
-            dropped.append(axis)
-        else:
-            last = None if to_end[axis] else end[axis]
-            x = _step_slice(x, axis, slice(first, last, stride[axis]))
+    parts, dropped = slices(x, begin, end, stride, begin_mask, end_mask, squeeze_mask)
+    index = tuple(
+        slice(part.start, max(part.start, part.stop), part.step) if part.step > 0 else slice(None)
+        for part in parts
+    )
+    x = x[index]
+    for axis, part in enumerate(parts):
+        if part.step < 0:
+            x = x.index_select(axis, torch.tensor(list(part), dtype=torch.int64))
     return x.squeeze(tuple(dropped)) if dropped else x
 
 

@@ -9,8 +9,11 @@ import numpy as np
 
 from ...reference.errors import InputError
 
-MAX_ELEMENTS = 2**31
-"""No tensor may be declared larger than this; a larger one is refused before anything is allocated."""
+MAX_ELEMENTS = 2**28
+"""No activation may be larger than this (1 GiB of float32); it is refused before it is allocated."""
+
+MAX_WEIGHTS = 2**31
+"""No weight may be declared larger than this."""
 
 
 @dataclass(frozen=True)
@@ -107,10 +110,12 @@ class TensorType:
     Attributes:
         dtype: element type.
         shape: sizes, None where the program leaves one open; None altogether where even the rank is open.
+        holder: "tensor"; or "list" or "state" of such tensors; or "dictionary".
     """
 
     dtype: DType
     shape: tuple[int | None, ...] | None
+    holder: str = "tensor"
 
     def admits(self, shape: tuple[int, ...]) -> bool:
         """Whether a value of `shape` is what was declared."""
@@ -121,13 +126,13 @@ class TensorType:
         )
 
     def __str__(self) -> str:
-        if self.shape is None:
-            return f"{self.dtype.name}[...]"
-        return f"{self.dtype.name}[{', '.join('?' if s is None else str(s) for s in self.shape)}]"
+        sizes = "..." if self.shape is None else ", ".join("?" if s is None else str(s) for s in self.shape)
+        text = f"{self.dtype.name}[{sizes}]"
+        return text if self.holder == "tensor" else f"{self.holder} of {text}"
 
 
-def check_size(shape: tuple[int | None, ...], what: str) -> None:
-    """Refuse a shape of more than 2^31 elements (open sizes count as 1).
+def check_size(shape: tuple[int | None, ...], what: str, limit: int = MAX_ELEMENTS) -> None:
+    """Refuse a shape of more than `limit` elements, a power of two (open sizes count as 1).
 
     Raises:
         InputError: naming `what`.
@@ -137,5 +142,6 @@ def check_size(shape: tuple[int | None, ...], what: str) -> None:
         count *= 1 if size is None else size
         if size is not None and size < 0:
             raise InputError(f"{what} has a negative size in its shape {list(shape)}")
-        if count > MAX_ELEMENTS:
-            raise InputError(f"{what} declares {list(shape)}, more than 2^31 elements: refused")
+        if count > limit:
+            power = limit.bit_length() - 1
+            raise InputError(f"{what} has shape {list(shape)}, more than 2^{power} elements: refused")

@@ -210,7 +210,7 @@ def test_absurd_shape(copy):
         shape = find(operations, "conv").outputs[0].type.tensorType
         shape.dimensions[2].constant.size = 2**62
 
-    refused(edit(copy, change), "2^31", run=False)
+    refused(edit(copy, change), "2^28", run=False)
 
 
 def test_result_of_another_shape_or_type(copy):

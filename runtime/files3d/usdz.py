@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from ...reference.config import LayeringConfig
-from ...reference.errors import InputError
 from ...reference.files import atomic_file
 from ...reference.ldi import LDI
 from .extra import load
@@ -44,8 +43,8 @@ def write_usdz(
         InputError: the LDI cannot be meshed, or the file cannot be written.
         MissingExtraError: usd-core is not installed.
     """
-    load("pxr.UsdUtils", "usd-core", "writing USDZ files")
-    from pxr import Sdf, Usd, UsdGeom, UsdUtils
+    load("pxr.UsdGeom", "usd-core", "writing USDZ files")
+    from pxr import Sdf, Usd, UsdGeom
 
     with atomic_file(path, overwrite) as temporary, tempfile.TemporaryDirectory() as folder:
         scene = Path(folder) / "scene.usdc"
@@ -62,10 +61,10 @@ def write_usdz(
             _add_material(stage, mesh, f"/Photo/material{layer}", file, cutoff(layer), picture.mode == "RGBA")
         stage.GetRootLayer().Save()
         del stage
-        # It packs stored, 64-byte aligned, the scene first; it needs to find nothing at the place.
-        temporary.unlink()
-        if not UsdUtils.CreateNewUsdzPackage(Sdf.AssetPath(str(scene)), str(temporary), "scene.usdc"):
-            raise InputError(f"cannot write {path}: the USD library could not pack it")
+        # It stores the files uncompressed and 64-byte aligned; the scene must be the first.
+        with Sdf.ZipFileWriter.CreateNew(str(temporary)) as package:
+            for file in ("scene.usdc", *(f"layer{layer}.png" for layer, _ in made)):
+                package.AddFile(str(Path(folder) / file), file)
 
 
 def _add_mesh(stage: Any, name: str, surface: Surface) -> Any:
@@ -81,7 +80,7 @@ def _add_mesh(stage: Any, name: str, surface: Surface) -> Any:
     mesh.CreateExtentAttr(UsdGeom.PointBased.ComputeExtent(points))
     mesh.CreateSubdivisionSchemeAttr(UsdGeom.Tokens.none)
     mesh.CreateDoubleSidedAttr(True)
-    uv = np.ascontiguousarray(surface.uv * np.float32((1, -1)) + np.float32((0, 1)))
+    uv = np.ascontiguousarray(np.stack([surface.uv[:, 0], 1 - surface.uv[:, 1]], axis=1))
     coordinates = UsdGeom.PrimvarsAPI(mesh).CreatePrimvar(
         "st", Sdf.ValueTypeNames.TexCoord2fArray, UsdGeom.Tokens.vertex
     )

@@ -11,6 +11,7 @@ MAX_PAYLOAD = 65533
 XMP = b"http://ns.adobe.com/xap/1.0/\0"
 EXTENDED_XMP = b"http://ns.adobe.com/xmp/extension/\0"
 _MULTI_PICTURE = b"MPF\0"
+_FIRST = (b"JFIF\0", b"Exif\0")
 # What the colours cannot be decoded without, or would be wrong without: no word about people, time or place.
 _NEEDED = ((_APP0, b"JFIF\0"), (_APP2, b"ICC_PROFILE\0"), (_APP14, b"Adobe"))
 
@@ -55,12 +56,14 @@ class Jpeg:
         return Jpeg(tuple(s for s in self.segments if _stays(*s, keep_metadata)), self.scans)
 
     def with_segments(self, added: list[tuple[int, bytes]]) -> "Jpeg":
-        """Return it with segments added, behind JFIF, which must come first.
+        """Return it with segments added, behind JFIF and EXIF, which readers want first.
 
         Args:
             added: (marker, payload), each payload at most `MAX_PAYLOAD` bytes.
         """
-        first = sum(marker == _APP0 for marker, _ in self.segments[:1])
+        first = 0
+        while first < len(self.segments) and self.segments[first][1].startswith(_FIRST):
+            first += 1
         return Jpeg(self.segments[:first] + tuple(added) + self.segments[first:], self.scans)
 
     def to_bytes(self) -> bytes:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...reference.config import LayeringConfig
+from ...reference.errors import InputError
 from ...reference.files import atomic_file
 from ...reference.ldi import LDI
 from .extra import load
@@ -16,7 +17,7 @@ from .texture import cutoff, layer_picture
 
 # A scene ten metres deep stands in the room as one metre.
 METRES_PER_UNIT = 0.1
-# iOS gives one model about this much texture; longer sides are scaled down there, at the cost of memory.
+# iOS scales larger textures down; all of them must fit into the memory that a web page gets.
 MAX_SIDE = 2048
 
 
@@ -44,27 +45,39 @@ def write_usdz(
         MissingExtraError: usd-core is not installed.
     """
     load("pxr.UsdGeom", "usd-core", "writing USDZ files")
-    from pxr import Sdf, Usd, UsdGeom
+    from pxr import Tf
 
     with atomic_file(path, overwrite) as temporary, tempfile.TemporaryDirectory() as folder:
-        scene = Path(folder) / "scene.usdc"
-        stage = Usd.Stage.CreateNew(str(scene))
-        UsdGeom.SetStageUpAxis(stage, UsdGeom.Tokens.y)
-        UsdGeom.SetStageMetersPerUnit(stage, METRES_PER_UNIT)
-        stage.SetDefaultPrim(UsdGeom.Xform.Define(stage, "/Photo").GetPrim())
         made = layer_surfaces(ldi, pinhole or Pinhole(), parallax=parallax, max_triangles=max_triangles)
-        for layer, surface in made:
-            picture = layer_picture(ldi, layer, MAX_SIDE)
-            file = f"layer{layer}.png"
-            picture.save(Path(folder) / file)
-            mesh = _add_mesh(stage, f"/Photo/layer{layer}", surface)
-            _add_material(stage, mesh, f"/Photo/material{layer}", file, cutoff(layer), picture.mode == "RGBA")
-        stage.GetRootLayer().Save()
-        del stage
-        # It stores the files uncompressed and 64-byte aligned; the scene must be the first.
-        with Sdf.ZipFileWriter.CreateNew(str(temporary)) as package:
-            for file in ("scene.usdc", *(f"layer{layer}.png" for layer, _ in made)):
-                package.AddFile(str(Path(folder) / file), file)
+        try:
+            _pack(temporary, Path(folder), ldi, made)
+        except Tf.ErrorException as error:
+            reason = " ".join(str(error).split())
+            raise InputError(f"cannot write {path}: the USD library says {reason}") from error
+
+
+def _pack(package: Path, folder: Path, ldi: LDI, made: list[tuple[int, Surface]]) -> None:
+    """Write scene and textures into a folder, and all of it into the package."""
+    from pxr import Sdf, Usd, UsdGeom
+
+    stage = Usd.Stage.CreateNew(str(folder / "scene.usdc"))
+    UsdGeom.SetStageUpAxis(stage, UsdGeom.Tokens.y)
+    UsdGeom.SetStageMetersPerUnit(stage, METRES_PER_UNIT)
+    stage.SetDefaultPrim(UsdGeom.Xform.Define(stage, "/Photo").GetPrim())
+    files = ["scene.usdc"]
+    for layer, surface in made:
+        picture = layer_picture(ldi, layer, MAX_SIDE)
+        files.append(f"layer{layer}.png")
+        picture.save(folder / files[-1])
+        mesh = _add_mesh(stage, f"/Photo/layer{layer}", surface)
+        _add_material(
+            stage, mesh, f"/Photo/material{layer}", files[-1], cutoff(layer), picture.mode == "RGBA"
+        )
+    stage.GetRootLayer().Save()
+    # It stores the files uncompressed and 64-byte aligned; the scene must be the first.
+    with Sdf.ZipFileWriter.CreateNew(str(package)) as writer:
+        for file in files:
+            writer.AddFile(str(folder / file), file)
 
 
 def _add_mesh(stage: Any, name: str, surface: Surface) -> Any:

@@ -8,6 +8,7 @@ from ...reference.files import atomic_file
 from ...reference.ldi import LDI
 from .extra import load
 from .pinhole import Pinhole
+from .rims import with_rims
 from .surface import MAX_TRIANGLES, layer_surfaces
 from .texture import cutoff, layer_picture
 
@@ -43,6 +44,7 @@ def write_glb(
     trimesh = load("trimesh", "trimesh", "writing GLB files")
     pinhole = pinhole or Pinhole()
     with atomic_file(path, overwrite) as temporary:
+        ldi = with_rims(ldi, parallax)
         scene = trimesh.Scene()
         for layer, surface in layer_surfaces(ldi, pinhole, parallax=parallax, max_triangles=max_triangles):
             picture = layer_picture(ldi, layer)

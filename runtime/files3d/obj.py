@@ -9,6 +9,7 @@ from ...reference.config import LayeringConfig
 from ...reference.files import atomic_file
 from ...reference.ldi import LDI
 from .pinhole import Pinhole
+from .rims import with_rims
 from .surface import MAX_TRIANGLES, Surface, layer_surfaces
 from .texture import layer_picture
 
@@ -42,6 +43,7 @@ def write_obj(
         # The last to be opened appears first: the .obj is there only when what it names is.
         main = files.enter_context(atomic_file(path, overwrite))
         library = files.enter_context(atomic_file(path.with_name(f"{stem}.mtl"), overwrite))
+        ldi = with_rims(ldi, parallax)
         made = layer_surfaces(ldi, pinhole or Pinhole(), parallax=parallax, max_triangles=max_triangles)
         materials = []
         with main.open("w", encoding="utf-8", newline="\n") as stream:

@@ -9,6 +9,7 @@ from ...reference.files import atomic_file
 from ...reference.ldi import LDI
 from .extra import load
 from .pinhole import Pinhole
+from .rims import with_rims
 from .surface import layer_surfaces
 from .texture import rgb8
 
@@ -41,6 +42,7 @@ def write_ply(
     """
     trimesh = load("trimesh", "trimesh", "writing PLY files")
     with atomic_file(path, overwrite) as temporary:
+        ldi = with_rims(ldi, parallax)
         made = layer_surfaces(
             ldi, pinhole or Pinhole(), parallax=parallax, max_triangles=max_triangles, merge=False
         )

@@ -12,6 +12,7 @@ from ...reference.files import atomic_file
 from ...reference.ldi import LDI
 from .extra import load
 from .pinhole import Pinhole
+from .rims import with_rims
 from .surface import MAX_TRIANGLES, Surface, layer_surfaces
 from .texture import cutoff, layer_picture
 
@@ -48,6 +49,7 @@ def write_usdz(
     from pxr import Tf
 
     with atomic_file(path, overwrite) as temporary, tempfile.TemporaryDirectory() as folder:
+        ldi = with_rims(ldi, parallax)
         made = layer_surfaces(ldi, pinhole or Pinhole(), parallax=parallax, max_triangles=max_triangles)
         try:
             _pack(temporary, Path(folder), ldi, made)

@@ -14,6 +14,7 @@ from ldikit.runtime.files3d import Pinhole
 from ldikit.runtime.files3d.glb import write_glb
 from ldikit.runtime.files3d.obj import write_obj
 from ldikit.runtime.files3d.ply import write_ply
+from ldikit.runtime.files3d.rims import with_rims
 from ldikit.runtime.files3d.stl import relief_solid, write_stl
 from ldikit.runtime.files3d.surface import Surface, layer_surfaces
 from ldikit.runtime.files3d.texture import layer_picture, rgb8
@@ -24,11 +25,17 @@ PINHOLE = Pinhole(50, 0.8, 6)
 
 
 @pytest.fixture
-def surfaces(scene: LDI) -> list[Surface]:
-    return [surface for _, surface in layer_surfaces(scene, PINHOLE)]
+def layers(scene: LDI) -> LDI:
+    """What the files hold of the scene."""
+    return with_rims(scene, 0.05)
 
 
-def test_glb_by_another_library(scene: LDI, surfaces: list[Surface], tmp_path: Path) -> None:
+@pytest.fixture
+def surfaces(layers: LDI) -> list[Surface]:
+    return [surface for _, surface in layer_surfaces(layers, PINHOLE)]
+
+
+def test_glb_by_another_library(scene: LDI, layers: LDI, surfaces: list[Surface], tmp_path: Path) -> None:
     pygltflib = pytest.importorskip("pygltflib")
     write_glb(tmp_path / "a.glb", scene, pinhole=PINHOLE)
     gltf = pygltflib.GLTF2().load(str(tmp_path / "a.glb"))
@@ -57,7 +64,7 @@ def test_glb_by_another_library(scene: LDI, surfaces: list[Surface], tmp_path: P
         view = gltf.bufferViews[image.bufferView]
         with Image.open(io.BytesIO(blob[view.byteOffset : view.byteOffset + view.byteLength])) as picture:
             assert image.mimeType == "image/png" and picture.format == "PNG"
-            np.testing.assert_array_equal(np.asarray(picture), np.asarray(layer_picture(scene, layer)))
+            np.testing.assert_array_equal(np.asarray(picture), np.asarray(layer_picture(layers, layer)))
             assert picture.getpixel((3, 5)) == (
                 *rgb8(scene, layer)[5, 3],
                 round(255 * scene.occupancy[layer, 0, 5, 3]),
@@ -105,7 +112,9 @@ def test_a_layer_that_is_full_is_opaque(scene: LDI, tmp_path: Path) -> None:
     assert pygltflib.GLTF2().load(str(tmp_path / "a.glb")).materials[0].alphaMode == "OPAQUE"
 
 
-def test_usdz_by_its_own_library_and_zip(scene: LDI, surfaces: list[Surface], tmp_path: Path) -> None:
+def test_usdz_by_its_own_library_and_zip(
+    scene: LDI, layers: LDI, surfaces: list[Surface], tmp_path: Path
+) -> None:
     pytest.importorskip("pxr")
     from pxr import Usd, UsdGeom, UsdShade
 
@@ -118,7 +127,7 @@ def test_usdz_by_its_own_library_and_zip(scene: LDI, surfaces: list[Surface], tm
             name, extra = struct.unpack_from("<HH", path.read_bytes(), info.header_offset + 26)
             assert (info.header_offset + 30 + name + extra) % 64 == 0
         with Image.open(io.BytesIO(archive.read("layer1.png"))) as picture:
-            np.testing.assert_array_equal(np.asarray(picture), np.asarray(layer_picture(scene, 1)))
+            np.testing.assert_array_equal(np.asarray(picture), np.asarray(layer_picture(layers, 1)))
     stage = Usd.Stage.Open(str(path))
     assert UsdGeom.GetStageUpAxis(stage) == "Y" and UsdGeom.GetStageMetersPerUnit(stage) == 0.1
     for layer, surface in enumerate(surfaces):
@@ -149,7 +158,7 @@ def test_usdz_passes_the_validators_of_usd(scene: LDI, tmp_path: Path) -> None:
     assert [error.GetErrorAsString() for error in errors] == []
 
 
-def test_obj_by_another_library(scene: LDI, surfaces: list[Surface], tmp_path: Path) -> None:
+def test_obj_by_another_library(scene: LDI, layers: LDI, surfaces: list[Surface], tmp_path: Path) -> None:
     trimesh = pytest.importorskip("trimesh")
     write_obj(tmp_path / "my photo.obj", scene, pinhole=PINHOLE)
     assert sorted(p.name for p in tmp_path.iterdir()) == [
@@ -166,7 +175,7 @@ def test_obj_by_another_library(scene: LDI, surfaces: list[Surface], tmp_path: P
         uv = np.asarray(mesh.visual.uv)[mesh.faces]
         np.testing.assert_allclose(uv, surface.uv[surface.triangles] * (1, -1) + (0, 1), atol=1e-6)
         picture = np.asarray(mesh.visual.material.image)
-        np.testing.assert_array_equal(picture, np.asarray(layer_picture(scene, layer)))
+        np.testing.assert_array_equal(picture, np.asarray(layer_picture(layers, layer)))
     assert "map_d -imfchan m my_photo_layer1.png" in (tmp_path / "my_photo.mtl").read_text()
 
 
@@ -179,20 +188,20 @@ def test_obj_leaves_nothing_when_one_of_its_files_is_in_the_way(scene: LDI, tmp_
     assert (tmp_path / "a_layer1.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_ply_by_another_library(scene: LDI, tmp_path: Path) -> None:
+def test_ply_by_another_library(scene: LDI, layers: LDI, tmp_path: Path) -> None:
     meshio = pytest.importorskip("meshio")
     write_ply(tmp_path / "a.ply", scene, pinhole=PINHOLE)
     read = meshio.read(tmp_path / "a.ply")
-    made = layer_surfaces(scene, PINHOLE, merge=False)
+    made = layer_surfaces(layers, PINHOLE, merge=False)
     np.testing.assert_array_equal(read.points, np.concatenate([s.points for _, s in made]))
-    # One square a pixel: 3072 less the 20 that faded, and 600 behind.
-    assert len(read.cells_dict["triangle"]) == 2 * (3072 - 20 + 600)
+    # One square a pixel: 3072 less the 20 that faded; behind, 22×32 with the rim.
+    assert len(read.cells_dict["triangle"]) == 2 * (3072 - 20 + 22 * 32)
     colors = np.stack([read.point_data[name] for name in ("red", "green", "blue")], axis=1)
     colors = colors.astype(np.uint8)  # meshio takes `uchar` for signed
     front = made[0][1]
     np.testing.assert_array_equal(colors[: len(front.points)], rgb8(scene, 0).reshape(-1, 3)[front.pixels])
     behind = made[1][1]
-    np.testing.assert_array_equal(colors[len(front.points) :], rgb8(scene, 1).reshape(-1, 3)[behind.pixels])
+    np.testing.assert_array_equal(colors[len(front.points) :], rgb8(layers, 1).reshape(-1, 3)[behind.pixels])
     first = read.cells_dict["triangle"][: len(front.triangles)]
     np.testing.assert_array_equal(first, front.triangles)
 

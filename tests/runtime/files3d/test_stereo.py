@@ -63,7 +63,7 @@ def test_anaglyph_by_hand() -> None:
     # Each row of the two matrices sums to 1.
     assert same[0, 0].tolist() == [255, 255, 255]
     red, black = np.array([[[255, 0, 0]]], np.uint8), np.zeros((1, 1, 3), np.uint8)
-    # sRGB code of linear light 0.4561: 255 · (1.055 · 0.4561^(1/2.4) − 0.055) = 179.9; the others are below 0.
+    # The code of linear 0.4561: 255 · (1.055 · 0.4561^(1/2.4) − 0.055) = 179.9; the others are negative.
     assert anaglyph(red, black).tolist() == [[[180, 0, 0]]]
     # 0.378476 for the right eye's red: 255 · (1.055 · 0.378476^(1/2.4) − 0.055) = 165.4.
     assert anaglyph(black, red).tolist() == [[[0, 165, 0]]]

@@ -9,6 +9,8 @@ from .histogram import Histogram
 from .protocol import Range, observers, require_samples
 from .search import cheapest_range
 
+_SMOOTHING = 1e-4
+
 
 @observers.register("entropy")
 class EntropyObserver:
@@ -22,7 +24,8 @@ class EntropyObserver:
       theirs are 128 equal parts of a symmetric range;
     - values that are exactly 0 are left out, being exact in every range: after a ReLU their peak would
       otherwise decide everything (NVIDIA's pytorch-quantization drops the bin at 0 for the same reason);
-    - a range with filled bins that Q leaves empty is refused, where onnxruntime smooths both.
+    - bins that P fills and Q leaves empty (outliers alone at an end) get 1/10000 of a value in Q, where
+      onnxruntime smooths both by as much.
     """
 
     name = "entropy"
@@ -47,7 +50,7 @@ class EntropyObserver:
 
 
 def divergence(centers: np.ndarray, counts: np.ndarray, low: float, high: float) -> float:
-    """Return KL(P‖Q), in nats, of a histogram under int8 with a range; infinite where Q lacks what P has.
+    """Return KL(P‖Q), in nats, of a histogram under int8 with a range; infinite where nothing is inside.
 
     Args:
         centers: (bins,) increasing.
@@ -66,8 +69,6 @@ def divergence(centers: np.ndarray, counts: np.ndarray, low: float, high: float)
     codes = (codes - INT8_MIN).astype(np.int64)
     filled = p > 0
     mass, bins = np.bincount(codes, inside), np.bincount(codes, filled)
-    q = (mass / np.maximum(bins, 1))[codes][filled]
-    if not q.all():
-        return float("inf")
-    p = p[filled] / p.sum()
-    return float((p * np.log(p / (q / inside.sum()))).sum())
+    q = np.maximum((mass / np.maximum(bins, 1))[codes][filled], _SMOOTHING)
+    p, q = p[filled] / p.sum(), q / q.sum()
+    return float((p * np.log(p / q)).sum())

@@ -59,8 +59,8 @@ def symmetric_scales(weight: torch.Tensor, axis: int = 0) -> torch.Tensor:
     Raises:
         InputError: a weight is not finite.
     """
-    channels = weight.detach().float().movedim(axis, 0).flatten(1)
-    largest = channels.abs().amax(1)
+    channels = weight.detach().float().movedim(axis, 0)
+    largest = channels.reshape(len(channels), -1).abs().amax(1)
     if not bool(torch.isfinite(largest).all()):
         raise InputError("a weight to round to int8 is not finite: train or convert the network again")
     return (largest / INT8_MAX).clamp(min=SMALLEST_WEIGHT_SCALE)

@@ -1,5 +1,8 @@
 """A material: a texture of the bank between two colours, averaged over what a pixel covers."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,9 +102,24 @@ def palette_color(rng: np.random.Generator, hues: str | None = None) -> Array:
     return (value * (1 - saturation * (1 - np.clip(ramp, 0, 1)))).astype(np.float32)
 
 
+# A property of the whole scene, which every maker of things would otherwise only pass on.
+_PHOTO_TEXTURES: ContextVar[bool] = ContextVar("photo_textures", default=True)
+
+
+@contextmanager
+def photo_textures(allowed: bool) -> Iterator[None]:
+    """Say, for what is done inside, whether `random_material` may use crops of the bundled photos."""
+    token = _PHOTO_TEXTURES.set(allowed)
+    try:
+        yield
+    finally:
+        _PHOTO_TEXTURES.reset(token)
+
+
 def random_material(rng: np.random.Generator, group: str, unit: float = 1.0) -> Material:
     """A material from a group ("ground", "wall", "thing", …) whose tile is about `unit` wide."""
-    kind = str(rng.choice(_GROUPS[group]))
+    kinds = [kind for kind in _GROUPS[group] if kind != "photo" or _PHOTO_TEXTURES.get()]
+    kind = str(rng.choice(kinds))
     hues = group if group in _HUES else ("wood" if kind == "wood" and rng.random() < 0.7 else None)
     base = palette_color(rng, hues)
     if kind == "photo":

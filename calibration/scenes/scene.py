@@ -8,6 +8,7 @@ import numpy as np
 from .compose import Layers, Surface, compose
 from .effects import camera, metered
 from .kinds import KINDS
+from .material import photo_textures
 from .textures import Array
 
 
@@ -93,6 +94,7 @@ def make_scene(
     count: int = 3,
     kind: str | None = None,
     effects: bool = True,
+    photos: bool = True,
 ) -> Scene:
     """The scene of a seed: the same seed and size give the same arrays.
 
@@ -102,6 +104,8 @@ def make_scene(
         count: K, how many layers to peel.
         kind: one of `KINDS`; drawn by its share if not given.
         effects: false leaves the camera effects out, so that the photo equals layer 0.
+        photos: false leaves crops of the bundled photos out of the textures, so that the scene shows nothing
+            of what the bundled photos may have to verify; it is another scene then.
 
     Raises:
         ValueError: the size is too small, or the kind is unknown.
@@ -115,7 +119,8 @@ def make_scene(
     drawn = str(rng.choice(names, p=shares / shares.sum()))
     kind = kind or drawn
     for _ in range(_TRIES):
-        stage = KINDS[kind][0](rng, (height, width))
+        with photo_textures(photos):
+            stage = KINDS[kind][0](rng, (height, width))
         layers = compose(_normalised(rng, [stage.backdrop.surface(stage.light), *stage.surfaces]), count)
         if kind == "wall" or not _covered(layers):
             break

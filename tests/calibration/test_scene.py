@@ -43,6 +43,23 @@ def test_same_seed_same_scene_and_another_seed_another():
     assert np.abs(a.photo - c.photo).mean() > 0.02
 
 
+def test_without_photos_nothing_of_a_bundled_photo_is_shown(monkeypatch):
+    used = []
+
+    def recorded(kind, variant):
+        used.append(kind)
+        return atlas(kind, variant)
+
+    monkeypatch.setattr("ldikit.calibration.scenes.material.atlas", recorded)
+    for seed in range(12):
+        make_scene([31, seed], 64, 96, count=1)
+    assert "photo" in used
+    used.clear()
+    for seed in range(12):
+        make_scene([31, seed], 64, 96, count=1, photos=False)
+    assert len(set(used)) > 8 and "photo" not in used
+
+
 def test_without_effects_the_photo_is_the_front_layer():
     scene = make_scene(7, 96, 128, effects=False)
     np.testing.assert_array_equal(scene.photo, scene.color[0])

@@ -124,7 +124,7 @@ def test_the_moving_average_is_that_of_torchao():
 
 
 def test_the_percentile_leaves_out_its_share_and_no_more():
-    # 0 to 4095, each four times over: bins of 1. 99 per cent leave 81 values out at each end, 20 bins and 1 value.
+    # 0 to 4095, each four times over: bins of 1. 99 % leave 81 values out at each end: 20 bins, 1 value.
     values = torch.arange(4096.0)
     observer = PercentileObserver(99)
     for _ in range(4):

@@ -12,6 +12,7 @@ from .texture import cutoff
 
 # Pixels at full parallax that a rim lies behind the layer it goes on from: it never hides the visible one.
 BEHIND_PX = 0.25
+_NOTHING = np.float32(np.inf)
 _AROUND = [(y, x) for y in (0, 1, 2) for x in (0, 1, 2) if (y, x) != (1, 1)]
 
 
@@ -27,12 +28,15 @@ def with_rims(ldi: LDI, parallax: float) -> LDI:
     height, width = ldi.size
     for layer in range(1, ldi.layers):
         there = ldi.occupancy[layer, 0] >= cutoff(layer)
-        padded = np.pad(np.where(there, ldi.disparity[layer, 0], np.inf), 1, constant_values=np.inf)
-        around = np.stack([padded[y : y + height, x : x + width] for y, x in _AROUND])
-        rim = ~there & np.isfinite(around.min(axis=0))
-        row, column = np.nonzero(rim)
-        farthest = around[:, row, column].argmin(axis=0)
-        from_row, from_column = np.array(_AROUND)[farthest].T - 1 + (row, column)
+        padded = np.pad(np.where(there, ldi.disparity[layer, 0], _NOTHING), 1, constant_values=_NOTHING)
+        farthest = np.full((height, width), _NOTHING)
+        side = np.zeros((height, width), np.uint8)
+        for index, (y, x) in enumerate(_AROUND):
+            neighbour = padded[y : y + height, x : x + width]
+            side[neighbour < farthest] = index
+            np.minimum(farthest, neighbour, out=farthest)
+        row, column = np.nonzero(~there & (farthest < _NOTHING))
+        from_row, from_column = np.array(_AROUND)[side[row, column]].T - 1 + (row, column)
         color[layer, :, row, column] = ldi.color[layer, :, from_row, from_column]
         far = ldi.disparity[layer, 0, from_row, from_column] - np.float32(behind)
         disparity[layer, 0, row, column] = np.maximum(far, 0)

@@ -7,6 +7,8 @@ from ...reference.ldi import LDI
 
 # What every phone's graphics unit takes.
 MAX_SIDE = 4096
+# Hidden layers are painted at the program's size: more than this would only be larger files.
+HIDDEN_SIDE = 2048
 
 
 def cutoff(layer: int) -> float:
@@ -32,13 +34,14 @@ def alpha8(ldi: LDI, layer: int) -> np.ndarray:
 def layer_picture(ldi: LDI, layer: int, max_side: int = MAX_SIDE) -> Image.Image:
     """Return the layer as an RGBA picture, at most `max_side` a side; RGB if it is occupied throughout.
 
+    Hidden layers are at most `HIDDEN_SIDE` a side.
     Colour under alpha 0 is kept: texture units mix neighbouring pixels, and black ones would show as a rim.
     """
     alpha = alpha8(ldi, layer)
     planes = [Image.fromarray(rgb8(ldi, layer))]
     if alpha.min() < 255:
         planes.append(Image.fromarray(alpha))
-    share = max_side / max(ldi.size)
+    share = min(max_side, MAX_SIDE if layer == 0 else HIDDEN_SIDE) / max(ldi.size)
     if share < 1:
         size = (max(round(ldi.size[1] * share), 1), max(round(ldi.size[0] * share), 1))
         # Apart: Pillow multiplies colour by alpha when it resizes RGBA, and colour under alpha 0 is lost.

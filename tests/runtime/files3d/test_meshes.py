@@ -246,3 +246,15 @@ def test_a_relief_has_lengths(scene: LDI, tmp_path: Path, lengths: dict[str, flo
     with pytest.raises(InputError, match="must be above 0 mm"):
         write_stl(tmp_path / "a.stl", scene, **lengths)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_large_textures_are_scaled_and_keep_colour_under_alpha_0() -> None:
+    color = np.full((2, 3, 10, 5000), 0.6, np.float32)
+    occupancy = np.ones((2, 1, 10, 5000), np.float32)
+    occupancy[:, :, :, 2500:] = 0
+    ldi = LDI(color, occupancy / 2, occupancy)
+    assert layer_picture(ldi, 0).size == (4096, 8)
+    assert layer_picture(ldi, 1).size == (2048, 4)
+    small = layer_picture(ldi, 0, 50)
+    assert small.size == (50, 1)
+    assert small.getpixel((10, 0)) == (153, 153, 153, 255) and small.getpixel((40, 0)) == (153, 153, 153, 0)

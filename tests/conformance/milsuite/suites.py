@@ -1,0 +1,54 @@
+"""Which tests there are: two suites of coremltools, and a choice among them that stays the same."""
+
+import re
+from dataclasses import dataclass
+from hashlib import sha256
+
+
+@dataclass(frozen=True)
+class Suite:
+    """One of coremltools' suites.
+
+    Attributes:
+        name: what it is called on the command line.
+        title: what it is called in the report.
+        folder: where its tests are, inside the installed coremltools package.
+        sample: the part of its tests that is run by default: about 3 minutes on two cores for both suites.
+        least: the part of the counted tests that must pass.
+    """
+
+    name: str
+    title: str
+    folder: str
+    sample: float
+    least: float
+
+
+SUITES = {
+    suite.name: suite
+    for suite in (
+        Suite("ops", "Operations", "converters/mil/mil/ops/tests", 1 / 16, 0.995),
+        Suite("torch", "Torch frontend", "converters/mil/frontend/torch/test", 1 / 128, 0.99),
+    )
+}
+
+_ADDRESS = re.compile(r"0x[0-9a-f]+")
+
+
+def number(node: str) -> int:
+    """A number below 2^32 that belongs to a test: the same on every machine and in every run.
+
+    Args:
+        node: pytest's name of the test. Addresses of objects in it change from run to run and are left out.
+    """
+    return int.from_bytes(sha256(_ADDRESS.sub("", node).encode()).digest()[:4], "big")
+
+
+def chosen(node: str, fraction: float) -> bool:
+    """Whether a sample of this size has the test in it; a larger sample holds all of a smaller one."""
+    return number(node) < fraction * 2**32
+
+
+def shard(node: str, shards: int) -> int:
+    """Which of several processes runs the test; independent of `chosen`."""
+    return int.from_bytes(sha256(f"shard {_ADDRESS.sub('', node)}".encode()).digest()[:4], "big") % shards

@@ -10,7 +10,7 @@ from ..reference.errors import InputError
 from ..reference.program import InpaintingStage, PhotoToLDI
 from ..reference.sizes import ProgramSize
 from ..runtime.manifest import STAGES
-from .folding import fold_batch_norms
+from ..reference.folding import fold_batch_norms
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,5 @@
 import torch
-from ldikit.export.folding import fold_batch_norms
+from ldikit.reference.folding import fold_batch_norms
 from torch import nn
 
 

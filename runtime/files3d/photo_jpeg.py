@@ -1,6 +1,7 @@
 """The photo that depth is added to: the user's own JPEG stream, or the visible layer as a new JPEG."""
 
 import io
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -121,8 +122,7 @@ def _as_it_is(photo: Path, size: tuple[int, int], keep_metadata: bool) -> PhotoJ
     if photo.stat().st_size > _MAX_BYTES:
         raise InputError(f"the photo {photo} is {photo.stat().st_size} bytes long: save it as a smaller JPEG")
     data = photo.read_bytes()
-    with Image.open(io.BytesIO(data), formats=("JPEG",)) as stored:
-        orientation = int(stored.getexif().get(_ORIENTATION, 1))
+    orientation = _orientation(data)
     try:
         jpeg = Jpeg.parse(data).stripped(keep_metadata)
     except InputError as error:
@@ -130,3 +130,14 @@ def _as_it_is(photo: Path, size: tuple[int, int], keep_metadata: bool) -> PhotoJ
     if orientation in _BACK and not keep_metadata:
         jpeg = jpeg.with_segments([app1(turned(orientation))])
     return PhotoJpeg(jpeg, size, orientation)
+
+
+def _orientation(data: bytes) -> int:
+    """Return the EXIF orientation of a JPEG; 1 where it has none that can be read, as `open_image` does."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(data), formats=("JPEG",)) as stored:
+                return int(stored.getexif().get(_ORIENTATION, 1))
+    except Exception:  # damaged metadata of an intact picture
+        return 1

@@ -53,7 +53,9 @@ def read_layered(path: Path, ldi: LDI) -> LDI:
         raise InputError(f"no such file: {path}") from error
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+    except InputError:
+        raise
+    except Exception as error:  # zipfile meets damaged bytes with nearly anything
         raise InputError(f"{path} is no OpenRaster file, or it is damaged ({error})") from error
     color, occupancy = ldi.color.copy(), ldi.occupancy.copy()
     for layer, picture in enumerate(pictures):

@@ -196,3 +196,7 @@ def test_files_that_are_no_archive(scene: LDI, path: Path, tmp_path: Path) -> No
     path.write_bytes(data[:middle] + bytes([data[middle] ^ 255]) + data[middle + 1 :])
     with pytest.raises(InputError, match="damaged"):
         read_layered(path, scene)
+    end = data.rindex(b"mimetype")  # its name in the directory at the end
+    path.write_bytes(data[: end - 38] + b"\x00\x08" + data[end - 36 : end] + b"\xff" + data[end + 1 :])
+    with pytest.raises(InputError, match="damaged"):
+        read_layered(path, scene)

@@ -156,7 +156,11 @@ def crop_resize(
     right = _crop_points(rows[:, 1], rows[:, 3], target_width, sampling_mode)
     grid_y = down[:, :, None].expand(-1, -1, target_width)
     grid_x = right[:, None, :].expand(-1, target_height, -1)
-    result = bilinear(x[images], grid_x, grid_y, pad_value)
+    within_y, within_x = grid_y.clamp(0, height - 1), grid_x.clamp(0, width - 1)
+    result = bilinear(x[images], within_x, within_y, None)
+    # A point outside the image is padding altogether, as in tf.image.crop_and_resize.
+    inside = ((within_y == grid_y) & (within_x == grid_x))[:, None]
+    result = torch.where(inside, result, torch.full_like(result, pad_value))
     if boxes is not None:
         return result
     return result.reshape(count, 1 if named else batch, *result.shape[1:])

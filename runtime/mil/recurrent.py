@@ -44,11 +44,9 @@ def _steps(x: Tensor, backwards: bool) -> list[Tensor]:
     return parts[::-1] if backwards else parts
 
 
-def _collect(outputs: list[Tensor], backwards: bool, output_sequence: bool) -> Tensor:
-    """All hidden states in the order of the sequence, or the last that was computed."""
-    if not output_sequence:
-        return outputs[-1].unsqueeze(0)
-    return torch.stack(outputs[::-1] if backwards else outputs)
+def _collect(outputs: list[Tensor], output_sequence: bool) -> Tensor:
+    """All hidden states in the order of their computation (backwards: the last place first), or the last."""
+    return torch.stack(outputs) if output_sequence else outputs[-1].unsqueeze(0)
 
 
 @operation("rnn")
@@ -69,7 +67,7 @@ def rnn(
     for part in _steps(x, backwards):
         h = call.step(act(call.step(_product(call, part, weight_ih, bias) + _product(call, h, weight_hh))))
         outputs.append(h)
-    return _collect(outputs, backwards, output_sequence), h
+    return _collect(outputs, output_sequence), h
 
 
 @operation("gru")
@@ -108,7 +106,7 @@ def gru(
             o = act(call.step(x_o + _product(call, call.step(r * h), w_o, b_o)))
         h = call.step(call.step((1 - z) * call.step(o)) + call.step(z * h))
         outputs.append(h)
-    return _collect(outputs, backwards, output_sequence), h
+    return _collect(outputs, output_sequence), h
 
 
 def _lstm_pass(
@@ -134,9 +132,9 @@ def _lstm_pass(
         total = call.step(_product(call, part, weight_ih, bias) + _product(call, h, weight_hh))
         i, f, o, z = total.split(size, -1)
         i, f = call.step(gate(peep(i, p_i, c))), call.step(gate(peep(f, p_f, c)))
-        if clip is not None:
-            z = z.clamp(-clip, clip)
         c = call.step(call.step(f * c) + call.step(i * call.step(cell(z))))
+        if clip is not None:
+            c = c.clamp(-clip, clip)
         h = call.step(call.step(gate(peep(o, p_o, c))) * call.step(act(c)))
         outputs.append(h)
     return outputs, h, c
@@ -170,7 +168,7 @@ def lstm(
         backwards = _reversed(direction)
         parts = _steps(x, backwards)
         outputs, h, c = _lstm_pass(call, parts, initial_h, initial_c, weights, activations, clip)
-        return _collect(outputs, backwards, output_sequence), h, c
+        return _collect(outputs, output_sequence), h, c
     if weight_ih_back is None or weight_hh_back is None:
         raise InputError("is bidirectional and has no weight_ih_back or weight_hh_back")
     back = (weight_ih_back, weight_hh_back, bias_back, peephole_back)
@@ -179,6 +177,9 @@ def lstm(
     for backwards, each, first in ((False, weights, 0), (True, back, size)):
         h, c = initial_h.narrow(-1, first, size), initial_c.narrow(-1, first, size)
         outputs, h, c = _lstm_pass(call, _steps(x, backwards), h, c, each, activations, clip)
-        results.append((_collect(outputs, backwards, output_sequence), h, c))
+        # Side by side, both are in the order of the sequence.
+        results.append(
+            (_collect(outputs[::-1] if backwards and output_sequence else outputs, output_sequence), h, c)
+        )
     both = [torch.cat(pair, -1) for pair in zip(*results, strict=True)]
     return both[0], both[1], both[2]

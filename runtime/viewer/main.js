@@ -8,6 +8,7 @@ const notice = document.getElementById("notice");
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 // Pixels drawn a frame: more than a screen of a phone shows nobody sees.
 const MOST_PIXELS = 2.2e6;
+const FINEST = 1.5; // of the textures' own resolution
 // While moving, a slow device draws at this share of the resolution; at rest always at all of it.
 const LEAST_SCALE = 0.5;
 const SLOW_MS = 24;
@@ -39,8 +40,8 @@ function layout() {
 /** Size the canvas to the screen's pixels, the textures' and what a frame may cost. */
 function resolve(moving) {
   const box = stage.getBoundingClientRect();
-  const finest = (1.25 * data.width) / box.width;
-  const share = Math.min(devicePixelRatio || 1, Math.max(finest, 1), Math.sqrt(MOST_PIXELS / (box.width * box.height)));
+  const finest = (FINEST * data.width) / box.width;
+  const share = Math.min(devicePixelRatio || 1, finest, Math.sqrt(MOST_PIXELS / (box.width * box.height)));
   const width = Math.max(Math.round(box.width * share * (moving ? scale : 1)), 1);
   const height = Math.max(Math.round(box.height * share * (moving ? scale : 1)), 1);
   if (canvas.width !== width || canvas.height !== height) {
@@ -60,7 +61,7 @@ function frame(time) {
   due = 0;
   const dt = last ? (time - last) / 1000 : 1 / 60;
   last = time;
-  const moving = rig.step(Math.min(dt, 0.1));
+  const moving = rig.step(Math.min(dt, 0.25));
   // Frames that come late again and again cost too much here; those that come in time may cost more.
   if (moving && dt < 0.5) {
     slow = Math.max(Math.min(slow + (dt * 1000 > SLOW_MS ? 1 : -0.25), 6), -30);

@@ -16,7 +16,7 @@ from ...reference.files import atomic_file
 from ...reference.ldi import LDI
 from ..photo3d.video import REACH, border_zoom
 from .shrink import shrink
-from .textures import REACHES, TILE, bounds_texture, color_texture, geometry_texture
+from .textures import REACHES, TILE, backdrop_texture, bounds_texture, color_texture, geometry_texture
 
 # Long side of the textures: what a phone's screen shows of a photo.
 MAX_SIDE = 1600
@@ -40,8 +40,8 @@ def write_viewer(
 ) -> None:
     """Write a page that shows `ldi` from a camera that moves with pointer, touch, keys or the device.
 
-    The camera is that of `reference.render`, and so is the picture, to about a grey level away from tears. The page
-    holds everything: opened from a folder it asks no server for anything.
+    The camera is that of `reference.render`, and so is the picture but for what the textures' coding loses.
+    The page holds everything: opened from a folder it asks no server for anything.
 
     Args:
         path: of the page.
@@ -55,8 +55,8 @@ def write_viewer(
         overwrite: replace an existing file.
 
     Raises:
-        InputError: the layers are too many, differ in size or hold values outside [0, 1], a number is outside its
-            range, or the file cannot be written.
+        InputError: the layers are too many, differ in size or hold values outside [0, 1], a number is outside
+            its range, or the file cannot be written.
     """
     scenes = [ldi] if other is None else [ldi, other]
     _check(scenes, parallax, max_side)
@@ -100,7 +100,7 @@ def render_page(scenes: list[LDI], names: tuple[str, str], parallax: float, titl
 def _describe(
     scenes: list[LDI], names: tuple[str, str], parallax: float, title: str
 ) -> tuple[dict[str, Any], str]:
-    """Return what the script is told, and the photo that stands in the page itself; equal pictures go in once."""
+    """Return what the script is told, and the photo, which stands in the page; equal pictures go in once."""
     pictures: dict[str, int] = {}
 
     def place(uri: str) -> int:
@@ -112,7 +112,8 @@ def _describe(
             {"color": place(color_texture(scene, layer)), "geometry": place(geometry_texture(scene, layer))}
             for layer in range(scene.layers)
         ]
-        described.append({"name": name, "layers": layers, "bounds": place(bounds_texture(scene, parallax))})
+        bounds, backdrop = place(bounds_texture(scene, parallax)), place(backdrop_texture(scene))
+        described.append({"name": name, "layers": layers, "bounds": bounds, "backdrop": backdrop})
     height, width = scenes[0].size
     uris = list(pictures)
     description = {

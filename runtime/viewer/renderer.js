@@ -124,7 +124,10 @@ class Renderer {
     for (const plane of geometry) gl.deleteTexture(plane);
     gl.activeTexture(gl.TEXTURE0);
     const boundsPicture = pictures[scene.bounds];
+    const backdrop = this.upload(pictures[scene.backdrop]);
+    gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MAG_FILTER, gl.LINEAR);
     return {
+      backdrop,
       colors,
       disparity,
       bounds: this.upload(boundsPicture),
@@ -155,6 +158,9 @@ class Renderer {
     gl.bindTexture(gl.TEXTURE_2D_ARRAY, scene.colors);
     gl.activeTexture(gl.TEXTURE2);
     gl.bindTexture(gl.TEXTURE_2D, scene.bounds);
+    gl.activeTexture(gl.TEXTURE3);
+    gl.bindTexture(gl.TEXTURE_2D, scene.backdrop);
+    gl.uniform1i(places.backdrop, 3);
     gl.uniform1i(places.disparity, 0);
     gl.uniform1i(places.colors, 1);
     gl.uniform1i(places.bounds, 2);
@@ -165,7 +171,7 @@ class Renderer {
     gl.uniform2i(places.tiles, tile, this.table(scene, camera));
     gl.uniform1ui(places.shown, look.layers.reduce((bits, on, k) => (on ? bits | (1 << k) : bits), 0) >>> 0);
     gl.uniform1i(places.mode, MODES[look.mode]);
-    gl.uniform1f(places.grid, look.grid ? Math.max(width, height) / 48 : 0);
+    gl.uniform1f(places.grid, look.grid ? Math.max(width, height) / 36 : 0);
     gl.uniform1i(places.fill, look.fill ? 1 : 0);
     gl.drawArrays(gl.TRIANGLES, 0, 3);
   }

@@ -1,8 +1,8 @@
-"""The layers of an LDI as pictures that a page can hold, and that a browser's decoder leaves exactly as they are.
+"""The layers of an LDI as pictures that a page can hold, and that a browser leaves exactly as they are.
 
 Two pictures a layer, both without alpha, since browsers may multiply colour by it: colour as lossy WebP, and
-geometry as lossless WebP whose red and green are the high and low byte of the disparity's 16-bit code and whose
-blue is the occupancy.
+geometry as lossless WebP: red and green are the high and low byte of the disparity's 16-bit code, blue is the
+occupancy.
 """
 
 import base64
@@ -16,11 +16,11 @@ from ...reference.ldi import LDI
 from ..photo3d.fill import fill_holes
 
 CODES = 65535
-# WebP quality: 8-bit colours within about 2 of the layer's own, which a moving picture hides.
-QUALITY = 88
+# WebP quality: colours within about 1.5 of 255 of the layer's own in the mean.
+QUALITY = 92
 # Geometry is kept this far around what a layer fills: the renderer looks one pixel beyond.
 MARGIN = 2
-# Stands there for the disparity of a hidden layer where it is empty; 1 itself is in front of every hidden layer.
+# The code of a hidden layer's disparity where it is empty: no hidden layer lies at 1, the very front.
 EMPTY = CODES
 # Side of a tile of `bounds_texture`, in pixels.
 TILE = 8
@@ -28,15 +28,17 @@ TILE = 8
 REACHES = (0.1, 0.25, 0.5, 1.0)
 # What a pixel covers beyond its place: a hat with a held link, and half a pixel of rounding.
 WIDEST = 3.5
+# How fast, with disparity, what is nearer counts less in `backdrop_texture`.
+FARNESS = 16.0
 
 
 def color_texture(ldi: LDI, layer: int) -> str:
-    """Return a layer's colour as a data URI; where a hidden layer is empty, smooth colour from around it."""
+    """Return a layer's colour as a data URI; where a hidden layer is empty, smooth, which costs little."""
     color = ldi.color[layer].transpose(1, 2, 0)
     if layer > 0:
         occupancy = ldi.occupancy[layer, 0]
         color = fill_holes(color * occupancy[..., None], occupancy)
-    return _webp(np.rint(np.clip(color, 0.0, 1.0) * 255), quality=QUALITY, method=4)
+    return _webp(np.rint(np.clip(color, 0.0, 1.0) * 255), quality=QUALITY, method=4, use_sharp_yuv=True)
 
 
 def geometry_texture(ldi: LDI, layer: int) -> str:
@@ -52,17 +54,17 @@ def geometry_texture(ldi: LDI, layer: int) -> str:
 def bounds_texture(ldi: LDI, parallax: float) -> str:
     """Return, for tiles of the picture, between which disparities anything can be seen there, as a data URI.
 
-    A ray through a pixel of a tile meets nothing outside of them, so the viewer need not look there. Red is the
-    largest, green the smallest disparity of every layer within reach, rounded outwards to 8 bits. The tables of
-    `REACHES` lie below each other.
+    A ray through a pixel of a tile meets nothing outside of them, so the viewer need not look there. Red is
+    the largest, green the smallest disparity of all layers within reach, rounded outwards to 8 bits. Each of
+    `REACHES` has a table, one below the other.
 
     Args:
         ldi: its layers.
         parallax: largest, as a fraction of the long side.
     """
     filled = ldi.occupancy[:, 0] > 0
-    near = _tiles(np.where(filled, ldi.disparity[:, 0], 0.0).max(axis=0), np.max, 0.0)
-    far = _tiles(np.where(filled, ldi.disparity[:, 0], 1.0).min(axis=0), np.min, 1.0)
+    near = _tiles(np.where(filled, ldi.disparity[:, 0], 0.0).max(axis=0), True)
+    far = _tiles(np.where(filled, ldi.disparity[:, 0], 1.0).min(axis=0), False)
     tables = []
     for reach in REACHES:
         tiles = int(np.ceil((reach * parallax * max(ldi.size) + WIDEST) / TILE))
@@ -73,12 +75,33 @@ def bounds_texture(ldi: LDI, parallax: float) -> str:
     return _webp(np.concatenate(tables), lossless=True, exact=True, quality=50, method=4)
 
 
-def _tiles(plane: np.ndarray, pick: np.ufunc, outside: float) -> np.ndarray:
-    """Reduce a plane (H, W) over tiles of `TILE` pixels; beyond its edge it is `outside`."""
+def backdrop_texture(ldi: LDI) -> str:
+    """Return what to paint where no layer covers a view, a pixel a tile, as a data URI.
+
+    The farthest that is known at each place; what is much nearer than the farthest of all counts little, so
+    that a surface far away goes on behind a near one.
+    """
+    color, disparity = ldi.color[0], ldi.disparity[0, 0]
+    for layer in range(1, ldi.layers):
+        there = ldi.occupancy[layer, 0] > 0.5
+        color = np.where(there, ldi.color[layer], color)
+        disparity = np.where(there, ldi.disparity[layer, 0], disparity)
+    weight = np.exp(-FARNESS * (disparity - disparity.min()))
+    size = tuple(-(-side // TILE) for side in ldi.size[::-1])
+    planes = [color[0] * weight, color[1] * weight, color[2] * weight, weight]
+    small = [
+        np.asarray(Image.fromarray(p.astype(np.float32)).resize(size, Image.Resampling.BOX)) for p in planes
+    ]
+    filled = fill_holes(np.dstack(small[:3]), np.clip(small[3], 0.0, 1.0))
+    return _webp(np.rint(np.clip(filled, 0.0, 1.0) * 255), quality=QUALITY, method=4)
+
+
+def _tiles(plane: np.ndarray, largest: bool) -> np.ndarray:
+    """Reduce a plane (H, W) to the largest or smallest value of each tile of `TILE` pixels."""
     height, width = plane.shape
-    padded = np.pad(plane, ((0, -height % TILE), (0, -width % TILE)), constant_values=outside)
+    padded = np.pad(plane, ((0, -height % TILE), (0, -width % TILE)), mode="edge")
     blocks = padded.reshape(padded.shape[0] // TILE, TILE, padded.shape[1] // TILE, TILE)
-    return pick(blocks, axis=(1, 3))
+    return blocks.max(axis=(1, 3)) if largest else blocks.min(axis=(1, 3))
 
 
 def _webp(planes: np.ndarray, **options: object) -> str:

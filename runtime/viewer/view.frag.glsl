@@ -10,6 +10,7 @@
 // on most of a photo the walk is a few steps.
 uniform highp usampler2DArray disparity;  // codes; texel (x, y, layer / 4), channel layer % 4
 uniform sampler2DArray colors;            // RGB and occupancy, not multiplied; texel (x, y, layer)
+uniform sampler2D backdrop;               // what to paint where nothing is
 uniform sampler2D bounds;                 // largest and smallest disparity within reach, one texel a tile
 uniform ivec2 size;                       // of a layer
 uniform vec2 shift;                       // pixels that a unit of disparity moves to the left and upwards
@@ -168,8 +169,8 @@ void main() {
   bool behind = false;
   for (int i = 0; i <= high - low && range.x >= range.y && sum.color.a < FULL; ++i) {
     bvec2 found = scan(walk, at);
-    if (LAYERS > 1 && behind) layColumn(walk, at - way, 1, LAYERS, sum);
     if (found.x) layColumn(walk, at, 0, 1, sum);
+    if (LAYERS > 1 && behind) layColumn(walk, at - way, 1, LAYERS, sum);
     behind = found.y;
     at += way;
   }
@@ -180,14 +181,14 @@ void main() {
   float nearness = coverage > 0.0 ? sum.nearness / known : range.y;
   vec3 color = sum.color.rgb / max(coverage, HOLE);
   if (fill && coverage < 1.0) {
-    // The last layer's colour goes on smoothly where the layer is empty; as far away as anything here.
-    ivec2 p = clamp(ivec2(target + shift * (range.y - focus) + 0.5), ivec2(0), size - 1);
-    color = sum.color.rgb + (1.0 - coverage) * texelFetch(colors, ivec3(p, LAYERS - 1), 0).rgb;
+    vec2 behind_all = (target + shift * (range.y - focus) + 0.5) / vec2(size);
+    color = sum.color.rgb + (1.0 - coverage) * texture(backdrop, behind_all).rgb;
   }
   if (mode == 1) color = inferno(nearness) * (fill ? 1.0 : smoothstep(0.0, HOLE, coverage));
   if (grid > 0.0) {
     vec2 cell = abs(fract(sum.source / known / grid) - 0.5) * grid;
-    float line = smoothstep(1.6, 0.8, 0.5 * grid - max(cell.x, cell.y));
+    float pixel = length(dFdx(target));  // of the screen, in pixels of the source
+    float line = 0.85 * smoothstep(1.3, 0.5, (0.5 * grid - max(cell.x, cell.y)) / pixel);
     vec3 ink = mix(vec3(0.45, 0.95, 1.0), vec3(1.0, 0.62, 0.2), smoothstep(0.3, 0.7, sum.hidden / known));
     color = mix(color * 0.75, ink, line * coverage);
   }

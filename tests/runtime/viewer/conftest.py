@@ -1,6 +1,7 @@
-"""A real browser for the tests of the viewer, driven by the DevTools protocol over a pipe: no library, no port."""
+"""A real browser for the tests of the viewer, driven by the DevTools protocol over a pipe."""
 
 import base64
+import io
 import json
 import os
 import select
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 OPTIONS = (
@@ -33,7 +35,8 @@ OPTIONS = (
 # The protocol is read from descriptor 3 and written to 4; this makes them so and becomes the browser.
 BECOME = (
     "import os, sys; r, w = int(sys.argv[1]), int(sys.argv[2]); a, b = os.dup(r), os.dup(w); "
-    "os.dup2(a, 3); os.dup2(b, 4); os.execvp(sys.argv[3], sys.argv[3:])"
+    "os.dup2(a, 3); os.dup2(b, 4); os.set_inheritable(3, True); os.set_inheritable(4, True); "
+    "os.execvp(sys.argv[3], sys.argv[3:])"
 )
 PATIENCE = 20.0
 
@@ -125,7 +128,6 @@ class Page:
     ) -> None:
         self._browser = browser
         self.path = path
-        # Tests of the camera want it at rest: without other media, motion is reduced and nothing sways.
         features = {"prefers-reduced-motion": "no-preference"} | (media or {})
         self._target = browser.call("Target.createTarget", url="about:blank")["targetId"]
         attached = browser.call("Target.attachToTarget", targetId=self._target, flatten=True)
@@ -203,9 +205,10 @@ class Page:
         self.call("Input.dispatchKeyEvent", type="keyDown", **named, **text)
         self.call("Input.dispatchKeyEvent", type="keyUp", **named)
 
-    def screenshot(self, path: Path) -> None:
-        """Save what is on the screen as PNG."""
-        path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"]))
+    def screenshot(self) -> np.ndarray:
+        """What is on the screen, (H, W, 3) uint8."""
+        data = base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"])
+        return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
 
     def requests(self) -> list[str]:
         """Every address that the page has asked for, but its own file and data in it."""

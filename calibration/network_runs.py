@@ -1,0 +1,108 @@
+"""Running a pipeline's float networks on photos and looking at every tensor that int8 would round."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import fx
+
+from ..reference.config import PipelineConfig
+from ..reference.pipeline import build_program
+from ..reference.program import PhotoToLDI
+from ..reference.quantized.points import Points, find_points
+from ..reference.quantized.program import network_graphs
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """A network of one size as a graph, and what of it int8 rounds."""
+
+    graph: fx.GraphModule
+    points: Points
+
+
+class NetworkRuns:
+    """The float networks of a pipeline at every size that is asked for.
+
+    Args:
+        config: the pipeline.
+        float_layers: by network ("depth", "inpaint"): layers that stay float, with the reason.
+
+    Raises:
+        InputError: a network is unknown or its weights do not fit.
+    """
+
+    def __init__(self, config: PipelineConfig, float_layers: dict[str, dict[str, str]] | None = None) -> None:
+        self.config = config
+        self.float_layers = float_layers or {}
+        self._programs: dict[tuple[int, int], PhotoToLDI] = {}
+        self._networks: dict[tuple[int, int], dict[str, Tracked]] = {}
+
+    def program(self, height: int, width: int) -> PhotoToLDI:
+        """Return the float program of one size."""
+        if (height, width) not in self._programs:
+            self._programs[height, width] = build_program(self.config, height, width)
+        return self._programs[height, width]
+
+    def networks(self, height: int, width: int) -> dict[str, Tracked]:
+        """Return the networks of one size, by "depth" and "inpaint"."""
+        if (height, width) not in self._networks:
+            graphs = network_graphs(self.program(height, width), height, width)
+            self._networks[height, width] = {
+                stage: Tracked(graph, find_points(graph, self.float_layers.get(stage)))
+                for stage, graph in graphs.items()
+            }
+        return self._networks[height, width]
+
+    def tensors(self, photo: torch.Tensor) -> Iterator[tuple[str, str, torch.Tensor]]:
+        """Yield network, tensor and values of all that int8 rounds on a photo (1, 3, H, W).
+
+        A network that the program runs more than once (inpainting, once a hidden layer) yields each time.
+        """
+        height, width = photo.shape[-2:]
+        networks = self.networks(height, width)
+        for stage, inputs in network_calls(self.program(height, width), photo):
+            found: list[tuple[str, torch.Tensor]] = []
+            with torch.no_grad():
+                _Watching(networks[stage], found).run(*inputs)
+            for name, values in found:
+                yield stage, name, values
+
+
+def network_calls(program: PhotoToLDI, photo: torch.Tensor) -> list[tuple[str, tuple[torch.Tensor, ...]]]:
+    """Return which networks a program runs on a photo, in order, with inputs as their graphs take them."""
+    calls: list[tuple[str, tuple[torch.Tensor, ...]]] = []
+
+    def depth(_: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        calls.append(("depth", inputs))
+
+    def inpaint(_: torch.nn.Module, inputs: tuple) -> None:  # type: ignore[type-arg]
+        color, gap = inputs
+        calls.append(("inpaint", (color, *gap)))
+
+    hooks = [
+        program.depth.network.register_forward_pre_hook(depth),
+        program.inpainting.network.register_forward_pre_hook(inpaint),
+    ]
+    try:
+        with torch.no_grad():
+            program(photo)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return calls
+
+
+class _Watching(fx.Interpreter):
+    """Runs a graph and keeps what its points see."""
+
+    def __init__(self, tracked: Tracked, found: list[tuple[str, torch.Tensor]]) -> None:
+        super().__init__(tracked.graph)
+        self._names = tracked.points.activations
+        self._found = found
+
+    def run_node(self, node: fx.Node) -> object:
+        result = super().run_node(node)
+        if node.name in self._names:
+            self._found.append((self._names[node.name], result))
+        return result

@@ -38,7 +38,8 @@ BECOME = (
     "os.dup2(a, 3); os.dup2(b, 4); os.set_inheritable(3, True); os.set_inheritable(4, True); "
     "os.execvp(sys.argv[3], sys.argv[3:])"
 )
-PATIENCE = 20.0
+# Seconds for one answer: far more than it takes, for machines that are busy with other things.
+PATIENCE = 90.0
 
 
 def browser_program() -> str | None:

@@ -10,6 +10,7 @@ installed.
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
 from importlib.util import find_spec
@@ -44,6 +45,7 @@ def _options() -> argparse.Namespace:
 def main() -> int:
     """Run what the command line asks for, print a summary, and return the exit code."""
     options = _options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the pytest processes are ended, too
     spec = find_spec("coremltools")
     if spec is None or spec.origin is None:
         sys.stderr.write("coremltools is not installed: pip install 'ldikit[coreml]'\n")

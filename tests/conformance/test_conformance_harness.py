@@ -227,7 +227,7 @@ def test_a_suite_from_start_to_end(tmp_path: Path) -> None:
     (root / "mini" / "tests" / "test_mini.py").write_text(TESTS)
     (root / "mini" / "tests" / "test_broken.py").write_text("import no_such_module\n")
     suite = Suite("mini", "Mini", "mini/tests", 1.0, 0.9)
-    done = runner.run(suite, root, tmp_path, limit=3)
+    done = runner.run(suite, root, tmp_path, limit=20)
     verdicts = {record.node.split("::")[1]: (record.verdict, record.reason) for record in done.records}
     assert {name: verdict for name, (verdict, _) in verdicts.items()} == {
         "test_right": PASSED,
@@ -244,5 +244,5 @@ def test_a_suite_from_start_to_end(tmp_path: Path) -> None:
     assert "no_such_module" in done.modules["test_broken.py"]
     right = next(record for record in done.records if record.node.endswith("test_right"))
     assert "mul" in right.operations
-    again = runner.run(suite, root, tmp_path, limit=3)
+    again = runner.run(suite, root, tmp_path, limit=20)
     assert again.records == done.records  # all of them are on file already

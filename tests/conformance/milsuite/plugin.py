@@ -86,9 +86,12 @@ class Watch:
 
         def watched_predict(proxy: Any, data: Any, state: Any = None) -> Any:
             watch.seen.predictions += 1
-            for operation in proxy.model.function.walk():
+            function = proxy.model.function
+            types = list(function.types().values())
+            for operation in function.walk():
                 watch.seen.operations.add(operation.kind)
-                watch.tolerance.half |= any(value.type.dtype.is_half for value in operation.outputs)
+                types += [value.type for value in operation.outputs]
+            watch.tolerance.half |= any(type_.dtype.is_half for type_ in types)
             return predict(proxy, data, state)
 
         engine.SimulatedProxy.__init__ = watched_load  # type: ignore[method-assign]

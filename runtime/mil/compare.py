@@ -11,6 +11,7 @@ from .registry import Call, operation
 def _binary(name: str, function: Callable[[Tensor, Tensor], Tensor]) -> None:
     @operation(name)
     def run(call: Call, x: Tensor, y: Tensor) -> Tensor:
+        call.allocate_broadcast(x, y)
         return function(x, y)
 
 
@@ -37,4 +38,5 @@ def logical_not(call: Call, x: Tensor) -> Tensor:
 @operation("select")
 def select(call: Call, cond: Tensor, a: Tensor, b: Tensor) -> Tensor:
     """Elements of a where the condition holds, of b elsewhere."""
+    call.allocate_broadcast(cond, a, b)
     return torch.where(cond, a, b)

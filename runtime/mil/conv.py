@@ -85,6 +85,7 @@ def conv(
     strides, dilations = strides or (1,) * axes, dilations or (1,) * axes
     kernel = tuple((k - 1) * d + 1 for k, d in zip(weight.shape[2:], dilations, strict=True))
     pads = padding(pad_type, pad or (0,) * (2 * axes), tuple(x.shape[2:]), kernel, strides)
+    call.allocate((*x.shape[:2], *(n + sum(pair) for n, pair in zip(x.shape[2:], pads, strict=True))))
     even = all(before == after for before, after in pads)
     if not even:
         x = F.pad(x, flat_padding(pads))

@@ -42,6 +42,7 @@ for _function in (
 def _binary(name: str, function: Callable[[Tensor, Tensor], Tensor]) -> None:
     @operation(name)
     def run(call: Call, x: Tensor, y: Tensor) -> Tensor:
+        call.allocate_broadcast(x, y)
         return function(x, y)
 
 
@@ -62,8 +63,10 @@ for _name, _operator in _BINARY.items():
 @operation("real_div")
 def real_div(call: Call, x: Tensor, y: Tensor) -> Tensor:
     """x / y; of integers the quotient rounded towards zero."""
+    call.allocate_broadcast(x, y)
     if not x.is_floating_point() and not y.is_floating_point():
-        return torch.div(x, y, rounding_mode="trunc")
+        # In int64: the processor traps on -2^31 / -1 in int32.
+        return torch.div(x.to(torch.int64), y.to(torch.int64), rounding_mode="trunc").to(torch.int32)
     return x / y
 
 

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from ...reference.errors import InputError
 from .conv import flat_padding, padding
 from .registry import Call, Ints, operation
+from .types import check_size
 
 _MAX: dict[int, Any] = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
 _AVERAGE: dict[int, Any] = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
@@ -34,6 +35,7 @@ def _windows(
             if (count - 1) * strides[i] >= sizes[i] + before and before + after > 0:
                 count -= 1
             pads[i] = (before, max(after, (count - 1) * strides[i] + kernel_sizes[i] - sizes[i] - before))
+    check_size((*x.shape[:2], *(n + sum(pair) for n, pair in zip(sizes, pads, strict=True))), "the padded x")
     return strides, pads
 
 

@@ -37,7 +37,8 @@ def _put(call: Call, data: Tensor, index: Tensor, updates: Tensor, mode: str) ->
     if mode == "div":
         divisors = torch.ones_like(data).index_reduce(0, index, updates, "prod")
         if not data.is_floating_point():
-            return torch.div(data, divisors, rounding_mode="trunc")
+            wide = (data.to(torch.int64), divisors.to(torch.int64))  # int32 traps on -2^31 / -1
+            return torch.div(*wide, rounding_mode="trunc").to(data.dtype)
         return data / divisors
     if mode not in _REDUCTIONS:
         raise InputError(f"unknown mode {mode!r}")

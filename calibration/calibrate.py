@@ -13,7 +13,7 @@ from ..reference.quantized.affine import affine_parameters, symmetric_scales
 from ..reference.quantized.qdq import weight_of
 from ..reference.quantized.recipe import ActivationScale, NetworkRecipe, Recipe
 from .coverage import Coverage, measure_coverage
-from .network_runs import NetworkRuns, Tracked
+from .network_runs import KeptLayers, NetworkRuns, Tracked
 from .observers import observers
 from .observers.protocol import Observer, Range
 from .samples import CalibrationSamples
@@ -27,7 +27,7 @@ def calibrate(
     config: PipelineConfig,
     samples: CalibrationSamples,
     observer: str = DEFAULT_OBSERVER,
-    float_layers: dict[str, dict[str, str]] | None = None,
+    kept: Mapping[str, KeptLayers] | None = None,
     weights_sha256: Mapping[str, str] | None = None,
 ) -> Recipe:
     """Return the recipe of a pipeline.
@@ -37,7 +37,7 @@ def calibrate(
         samples: what to run on.
         observer: name of the observer of activations; weights are always per channel, symmetric, by their
             largest magnitude.
-        float_layers: by network: layers that stay float, with the reason.
+        kept: by network: layers that are not, or not wholly, int8.
         weights_sha256: of the float networks, for the recipe.
 
     Raises:
@@ -45,7 +45,7 @@ def calibrate(
             that is not finite (names the tensor and the photo).
     """
     make = observers.get(observer)
-    runs = NetworkRuns(config, float_layers)
+    runs = NetworkRuns(config, kept)
     seen: dict[str, dict[str, Observer]] = {}
     sizes: set[tuple[int, int]] = set()
     for sample in track(samples, "calibrating", total=len(samples)):
@@ -64,7 +64,7 @@ def calibrate(
         logger.warning("calibration left out %s: %s", skipped.name, skipped.reason)
     constant: list[str] = []
     recipes = {
-        stage: _network_recipe(stage, tracked, seen[stage], observer, constant)
+        stage: _network_recipe(stage, tracked, seen.get(stage, {}), observer, constant, runs.kept.get(stage))
         for stage, tracked in runs.networks(*min(sizes)).items()
     }
     data: dict[str, Any] = {**samples.data.to_json(), "observer": observer, "constant_tensors": constant}
@@ -74,7 +74,12 @@ def calibrate(
 
 
 def _network_recipe(
-    stage: str, tracked: Tracked, seen: Mapping[str, Observer], observer: str, constant: list[str]
+    stage: str,
+    tracked: Tracked,
+    seen: Mapping[str, Observer],
+    observer: str,
+    constant: list[str],
+    kept: KeptLayers | None,
 ) -> NetworkRecipe:
     points = tracked.points
     ranges: dict[str, Range] = {}
@@ -88,7 +93,8 @@ def _network_recipe(
     activations = {
         name: _activation(ranges[points.groups[name]], observer) for name in points.activations.values()
     }
-    return NetworkRecipe(activations, weight_scales(tracked), dict(points.float_layers))
+    light = {} if kept is None else dict(kept.weight_only)
+    return NetworkRecipe(activations, weight_scales(tracked), dict(points.float_layers), light)
 
 
 def _activation(range: Range, observer: str) -> ActivationScale:
@@ -97,11 +103,19 @@ def _activation(range: Range, observer: str) -> ActivationScale:
 
 
 def weight_scales(tracked: Tracked) -> dict[str, tuple[float, ...]]:
-    """Return the scale of every output channel of every layer that is int8."""
+    """Return the scale of every output channel of every layer whose weight is int8."""
     return {
-        tracked.points.layers[node.name]: tuple(symmetric_scales(weight_of(tracked.graph, node)).tolist())
+        tracked.points.weights[node.name]: tuple(symmetric_scales(weight_of(tracked.graph, node)).tolist())
         for node in tracked.graph.graph.nodes
-        if node.name in tracked.points.layers
+        if node.name in tracked.points.weights
+    }
+
+
+def kept_layers(recipe: Recipe) -> dict[str, KeptLayers]:
+    """Return which layers a recipe leaves float, wholly or but for their weight."""
+    return {
+        stage: KeptLayers(network.float_layers, network.weight_only_layers)
+        for stage, network in recipe.networks.items()
     }
 
 
@@ -115,7 +129,7 @@ def recipe_coverage(
         recipe: with activations.
         photos: name and tensor (1, 3, H, W) of each.
     """
-    runs = NetworkRuns(config, {stage: n.float_layers for stage, n in recipe.networks.items()})
+    runs = NetworkRuns(config, kept_layers(recipe))
     ranges = {
         f"{stage}/{name}": (entry.low, entry.high)
         for stage, network in recipe.networks.items()

@@ -1,7 +1,7 @@
 """Running a pipeline's float networks on photos and looking at every tensor that int8 would round."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 import torch
 from torch import fx
@@ -11,6 +11,19 @@ from ..reference.pipeline import build_program
 from ..reference.program import PhotoToLDI
 from ..reference.quantized.points import Points, find_points
 from ..reference.quantized.program import network_graphs
+
+
+@dataclass(frozen=True)
+class KeptLayers:
+    """Layers of one network that are not, or not wholly, int8; each with the reason.
+
+    Attributes:
+        float_layers: that stay float.
+        weight_only: of which the weight alone is int8.
+    """
+
+    float_layers: Mapping[str, str] = field(default_factory=dict)
+    weight_only: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -26,15 +39,15 @@ class NetworkRuns:
 
     Args:
         config: the pipeline.
-        float_layers: by network ("depth", "inpaint"): layers that stay float, with the reason.
+        kept: by network ("depth", "inpaint"): which layers are not, or not wholly, int8.
 
     Raises:
         InputError: a network is unknown or its weights do not fit.
     """
 
-    def __init__(self, config: PipelineConfig, float_layers: dict[str, dict[str, str]] | None = None) -> None:
+    def __init__(self, config: PipelineConfig, kept: Mapping[str, KeptLayers] | None = None) -> None:
         self.config = config
-        self.float_layers = float_layers or {}
+        self.kept = kept or {}
         self._programs: dict[tuple[int, int], PhotoToLDI] = {}
         self._networks: dict[tuple[int, int], dict[str, Tracked]] = {}
 
@@ -49,10 +62,13 @@ class NetworkRuns:
         if (height, width) not in self._networks:
             graphs = network_graphs(self.program(height, width), height, width)
             self._networks[height, width] = {
-                stage: Tracked(graph, find_points(graph, self.float_layers.get(stage)))
-                for stage, graph in graphs.items()
+                stage: Tracked(graph, self._points(stage, graph)) for stage, graph in graphs.items()
             }
         return self._networks[height, width]
+
+    def _points(self, stage: str, graph: fx.GraphModule) -> Points:
+        kept = self.kept.get(stage, KeptLayers())
+        return find_points(graph, kept.float_layers, kept.weight_only)
 
     def tensors(self, photo: torch.Tensor) -> Iterator[tuple[str, str, torch.Tensor]]:
         """Yield network, tensor and values of all that int8 rounds on a photo (1, 3, H, W).

@@ -6,6 +6,7 @@ rounded to int8. Layers whose result leaves the network without another layer af
 8-bit step of disparity is a stair in every slope (DESIGN §5).
 """
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from torch import fx
@@ -40,6 +41,7 @@ class Points:
         activations: node → name of the tensor, for every result that is rounded to int8.
         groups: name → the name whose scale it shares (its own where it is alone).
         layers: node of an int8 convolution → its layer.
+        weight_only: node of a convolution whose weight alone is int8 → its layer.
         operations: nodes that are computed in int8.
         float_layers: layer → why it stays float.
     """
@@ -48,7 +50,13 @@ class Points:
     groups: dict[str, str]
     layers: dict[str, str]
     operations: frozenset[str]
+    weight_only: dict[str, str] = field(default_factory=dict)
     float_layers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def weights(self) -> dict[str, str]:
+        """Node → layer of every convolution whose weight is rounded to int8."""
+        return {**self.layers, **self.weight_only}
 
 
 def output_layers(graph: fx.GraphModule) -> dict[str, str]:
@@ -66,22 +74,30 @@ def output_layers(graph: fx.GraphModule) -> dict[str, str]:
     return found
 
 
-def find_points(graph: fx.GraphModule, float_layers: dict[str, str] | None = None) -> Points:
+def find_points(
+    graph: fx.GraphModule,
+    float_layers: Mapping[str, str] | None = None,
+    weight_only: Collection[str] = (),
+) -> Points:
     """Return what of a graph is int8.
 
     Args:
         graph: from `trace`.
         float_layers: layers that stay float beside those of `output_layers`, with the reason.
+        weight_only: layers of which the weight alone is int8; the layer computes in float.
     """
     stay = {**output_layers(graph), **(float_layers or {})}
     layers: dict[str, str] = {}
+    light: dict[str, str] = {}
     operations: set[str] = set()
     rounded: set[fx.Node] = set()
     for node in graph.graph.nodes:
         if node.op != "call_function":
             continue
         if node.target in CONVOLUTIONS:
-            if layer_of(node) not in stay:
+            if layer_of(node) in weight_only and layer_of(node) not in stay:
+                light[node.name] = layer_of(node)
+            elif layer_of(node) not in stay:
                 layers[node.name] = layer_of(node)
                 operations.add(node.name)
                 rounded.add(node.all_input_nodes[0])
@@ -95,7 +111,9 @@ def find_points(graph: fx.GraphModule, float_layers: dict[str, str] | None = Non
     _release(graph, operations, rounded)
     # Named by themselves: how many float operations stand between them depends on the size.
     activations = tensor_names(node for node in graph.graph.nodes if node in rounded)
-    return Points(activations, _groups(graph, operations, activations), layers, frozenset(operations), stay)
+    return Points(
+        activations, _groups(graph, operations, activations), layers, frozenset(operations), light, stay
+    )
 
 
 def _all_rounded(node: fx.Node, rounded: set[fx.Node]) -> bool:

@@ -23,14 +23,14 @@ def quantize_graph(graph: fx.GraphModule, recipe: NetworkRecipe, folded: bool = 
 
     Args:
         graph: from `trace`; left as it is.
-        recipe: its scales. Without activations, weights alone are int8.
+        recipe: its scales.
         folded: hold the weights as int8 (ONNX, Core ML); otherwise as float before a quantise operation,
             which TFLite's converter wants.
 
     Raises:
         InputError: the recipe is of another network: it misses tensors or layers, or names others.
     """
-    points = find_points(graph, recipe.float_layers)
+    points = find_points(graph, recipe.float_layers, recipe.weight_only_layers)
     check_fits(points, recipe, graph)
     with warnings.catch_warnings(), _quiet_torchao():
         warnings.simplefilter("ignore")
@@ -47,15 +47,14 @@ def check_fits(points: Points, recipe: NetworkRecipe, graph: fx.GraphModule) -> 
     Raises:
         InputError: names what is missing, unknown, or of another shape.
     """
-    _same_names("layers", set(points.layers.values()), set(recipe.weights))
-    if recipe.activations:
-        _same_names("tensors", set(points.activations.values()), set(recipe.activations))
-        for name, leader in points.groups.items():
-            own, shared = recipe.activations[name], recipe.activations[leader]
-            if (own.scale, own.zero_point) != (shared.scale, shared.zero_point):
-                raise InputError(f"the recipe gives {name!r} and {leader!r} two scales: they must share one")
+    _same_names("layers", set(points.weights.values()), set(recipe.weights))
+    _same_names("tensors", set(points.activations.values()), set(recipe.activations))
+    for name, leader in points.groups.items():
+        own, shared = recipe.activations[name], recipe.activations[leader]
+        if (own.scale, own.zero_point) != (shared.scale, shared.zero_point):
+            raise InputError(f"the recipe gives {name!r} and {leader!r} two scales: they must share one")
     for node in graph.graph.nodes:
-        if node.name in points.layers:
+        if node.name in points.weights:
             channels, given = weight_of(graph, node).shape[0], len(recipe.weights[layer_of(node)])
             if channels != given:
                 raise InputError(
@@ -120,8 +119,8 @@ def _recipe_quantizer(points: Points, recipe: NetworkRecipe) -> Any:
                     continue
                 quantized = node.name in points.operations
                 inputs = {n: activation(n) for n in node.all_input_nodes if quantized and activation(n)}
-                if node.name in points.layers:
-                    inputs[node.args[1]] = weight(points.layers[node.name])
+                if node.name in points.weights:
+                    inputs[node.args[1]] = weight(points.weights[node.name])
                 node.meta["quantization_annotation"] = QuantizationAnnotation(
                     input_qspec_map=inputs, output_qspec=activation(node), _annotated=True
                 )

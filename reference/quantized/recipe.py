@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +42,13 @@ class NetworkRecipe:
         activations: by tensor; empty where activations stay float.
         weights: by layer: one scale per output channel, symmetric, −127 to 127.
         float_layers: layers that stay float, with the reason.
+        weight_only_layers: layers of which the weight alone is int8, with the reason.
     """
 
     activations: dict[str, ActivationScale] = field(default_factory=dict)
     weights: dict[str, tuple[float, ...]] = field(default_factory=dict)
     float_layers: dict[str, str] = field(default_factory=dict)
+    weight_only_layers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,15 @@ class Recipe:
             known = ", ".join(self.networks) or "none"
             raise InputError(f"the recipe of {self.pipeline} has no {stage} network (it has: {known})")
         return self.networks[stage]
+
+    def weights_only(self) -> "Recipe":
+        """Return the recipe of the same weights whose activations all stay float: `w8`."""
+        reason = "w8: activations stay float"
+        networks = {
+            stage: replace(network, activations={}, weight_only_layers=dict.fromkeys(network.weights, reason))
+            for stage, network in self.networks.items()
+        }
+        return replace(self, networks=networks)
 
     def write(self, path: Path, overwrite: bool = False) -> None:
         """Write recipe.json, whole or not at all.
@@ -149,8 +160,11 @@ def _network(raw: Mapping[str, Any], where: str) -> NetworkRecipe:
         str(layer): tuple(_scale(s, f"{where}: layer {layer!r}") for s in scales)
         for layer, scales in raw["weights"].items()
     }
-    reasons = {str(layer): str(reason) for layer, reason in raw["float_layers"].items()}
-    return NetworkRecipe(activations, weights, reasons)
+    kept = (
+        {str(layer): str(reason) for layer, reason in raw[name].items()}
+        for name in ("float_layers", "weight_only_layers")
+    )
+    return NetworkRecipe(activations, weights, *kept)
 
 
 def _activation(raw: Mapping[str, Any], where: str) -> ActivationScale:

@@ -75,6 +75,12 @@ def test_a_layer_can_be_kept_float(graph: fx.GraphModule) -> None:
     assert list(points.activations.values()) == ["sub", "enter.0"]
 
 
+def test_a_layer_can_keep_its_arithmetic_float(graph: fx.GraphModule) -> None:
+    points = find_points(graph, weight_only={"coarse"})
+    assert (set(points.layers.values()), set(points.weight_only.values())) == ({"enter.0"}, {"coarse"})
+    assert list(points.activations.values()) == ["sub", "enter.0"]
+
+
 def test_names_do_not_depend_on_the_size() -> None:
     network = Small().eval()
     names = [
@@ -124,7 +130,8 @@ def test_it_computes_what_rounding_by_hand_gives(
 
 
 def test_weights_alone(graph: fx.GraphModule, recipe: NetworkRecipe) -> None:
-    quantized = quantize_graph(graph, NetworkRecipe({}, recipe.weights, recipe.float_layers))
+    light = dict.fromkeys(recipe.weights, "light")
+    quantized = quantize_graph(graph, NetworkRecipe({}, recipe.weights, recipe.float_layers, light))
     targets = [str(node.target) for node in quantized.graph.nodes]
     assert sum("dequantize_per_channel" in t for t in targets) == 2
     assert not any("per_tensor" in t for t in targets)

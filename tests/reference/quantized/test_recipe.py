@@ -21,6 +21,7 @@ def recipes(draw: st.DrawFn) -> Recipe:
         st.dictionaries(st.text(max_size=5), activation, max_size=3),
         st.dictionaries(st.text(max_size=5), st.lists(SCALES, min_size=1, max_size=3).map(tuple), max_size=3),
         st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=2),
+        st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=2),
     )
     return Recipe("pocket", {"depth": "ab"}, {"depth": draw(network)}, {"samples": 3}, ("bias",))
 
@@ -34,7 +35,12 @@ def test_round_trip(recipe: Recipe) -> None:
 
 def written(tmp_path: Path, **changes: object) -> Path:
     scale = {"scale": 0.5, "zero_point": 3, "low": -1.0, "high": 1.0, "observer": "minmax", **changes}
-    network = {"activations": {"x": scale}, "weights": {"conv": [0.1]}, "float_layers": {}}
+    network = {
+        "activations": {"x": scale},
+        "weights": {"conv": [0.1]},
+        "float_layers": {},
+        "weight_only_layers": {},
+    }
     path = tmp_path / "recipe.json"
     content = {"schema_version": 1, "pipeline": "pocket", "weights": {}, "networks": {"depth": network}}
     path.write_text(json.dumps(content))

@@ -72,7 +72,9 @@ class Result:
     @property
     def part(self) -> str:
         """Which part of the suite this is, in words."""
-        part = "all tests" if self.fraction == 1 else f"a sample of 1/{1 / self.fraction:.4g} chosen by hash"
+        part = (
+            "all tests" if self.fraction == 1 else f"{100 * self.fraction:.3g} % of the tests, chosen by hash"
+        )
         return f"{part}, cut off by the time limit" if self.cut_off else part
 
     def as_json(self) -> dict[str, Any]:

@@ -27,8 +27,8 @@ class Suite:
 SUITES = {
     suite.name: suite
     for suite in (
-        Suite("ops", "Operations", "converters/mil/mil/ops/tests", 1 / 16, 0.995),
-        Suite("torch", "Torch frontend", "converters/mil/frontend/torch/test", 1 / 128, 0.99),
+        Suite("ops", "Operations", "converters/mil/mil/ops/tests", 0.03, 0.995),
+        Suite("torch", "Torch frontend", "converters/mil/frontend/torch/test", 0.01, 0.99),
     )
 }
 

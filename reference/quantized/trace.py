@@ -23,6 +23,10 @@ ACTIVATIONS = (
 )
 
 
+# The name of a network inside `Positional`, which stands before the names of its parameters and layers.
+WRAPPER = "network"
+
+
 class Positional(nn.Module):
     """An inpainting network that takes the planes of its gap one by one, as exporting needs it."""
 
@@ -70,7 +74,7 @@ def layer_of(node: fx.Node) -> str:
     """Return the path of the module that a node comes from, inside the network; "" for the network itself."""
     stack = list((node.meta.get("nn_module_stack") or {}).values())
     path = re.sub(r"@\d+", "", stack[-1][0]) if stack else ""
-    return re.sub(r"^network\.?", "", path)
+    return re.sub(rf"^{WRAPPER}(\.|$)", "", path)
 
 
 def is_fused(node: fx.Node) -> bool:

@@ -8,22 +8,22 @@ from torch import Tensor
 from ...reference.errors import InputError
 from .registry import Call, operation
 
-# Those that have parameters elsewhere are fixed here.
+# Those that have parameters elsewhere have Core ML's defaults here: scaled_tanh is tanh.
 _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "linear": lambda x: x,
     "relu": torch.relu,
     "sigmoid": torch.sigmoid,
     "tanh": torch.tanh,
-    "scaled_tanh": lambda x: 1.7159 * torch.tanh(2 / 3 * x),
+    "scaled_tanh": torch.tanh,
     "sigmoid_hard": lambda x: torch.clamp(0.2 * x + 0.5, 0, 1),
     "hard_sigmoid": lambda x: torch.clamp(0.2 * x + 0.5, 0, 1),
 }
 
 
 def _activation(name: str) -> Callable[[Tensor], Tensor]:
-    if name not in _ACTIVATIONS:
+    if name.lower() not in _ACTIVATIONS:
         raise InputError(f"unknown activation {name!r}; known: {', '.join(_ACTIVATIONS)}")
-    return _ACTIVATIONS[name]
+    return _ACTIVATIONS[name.lower()]
 
 
 def _reversed(direction: str) -> bool:

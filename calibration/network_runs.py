@@ -11,6 +11,7 @@ from ..reference.pipeline import build_program
 from ..reference.program import PhotoToLDI
 from ..reference.quantized.points import Points, find_points
 from ..reference.quantized.program import network_graphs
+from ..reference.quantized.watching import named_tensors, network_calls
 
 
 @dataclass(frozen=True)
@@ -78,47 +79,6 @@ class NetworkRuns:
         height, width = photo.shape[-2:]
         networks = self.networks(height, width)
         for stage, inputs in network_calls(self.program(height, width), photo):
-            found: list[tuple[str, torch.Tensor]] = []
-            with torch.no_grad():
-                _Watching(networks[stage], found).run(*inputs)
-            for name, values in found:
+            tracked = networks[stage]
+            for name, values in named_tensors(tracked.graph, tracked.points.activations, inputs):
                 yield stage, name, values
-
-
-def network_calls(program: PhotoToLDI, photo: torch.Tensor) -> list[tuple[str, tuple[torch.Tensor, ...]]]:
-    """Return which networks a program runs on a photo, in order, with inputs as their graphs take them."""
-    calls: list[tuple[str, tuple[torch.Tensor, ...]]] = []
-
-    def depth(_: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
-        calls.append(("depth", inputs))
-
-    def inpaint(_: torch.nn.Module, inputs: tuple) -> None:  # type: ignore[type-arg]
-        color, gap = inputs
-        calls.append(("inpaint", (color, *gap)))
-
-    hooks = [
-        program.depth.network.register_forward_pre_hook(depth),
-        program.inpainting.network.register_forward_pre_hook(inpaint),
-    ]
-    try:
-        with torch.no_grad():
-            program(photo)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return calls
-
-
-class _Watching(fx.Interpreter):
-    """Runs a graph and keeps what its points see."""
-
-    def __init__(self, tracked: Tracked, found: list[tuple[str, torch.Tensor]]) -> None:
-        super().__init__(tracked.graph)
-        self._names = tracked.points.activations
-        self._found = found
-
-    def run_node(self, node: fx.Node) -> object:
-        result = super().run_node(node)
-        if node.name in self._names:
-            self._found.append((self._names[node.name], result))
-        return result

@@ -3,7 +3,6 @@
 The photos that verify must never calibrate: they are kept out by the digest of their pixels.
 """
 
-import hashlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -14,8 +13,8 @@ import numpy as np
 import torch
 
 from ..reference.errors import InputError
-from ..reference.photo.check import check_photo
 from ..reference.photo.decode import read_photo
+from ..reference.photo.digest import pixels_digest
 from ..reference.photo.resize import to_program
 from ..reference.sizes import ProgramSize, choose_size
 from .scenes import make_scene
@@ -80,21 +79,6 @@ class CalibrationData:
             "samples": [asdict(sample) for sample in self.samples],
             "skipped": [asdict(photo) for photo in self.skipped],
         }
-
-
-def pixels_digest(pixels: np.ndarray) -> str:
-    """Return the sha256 of a photo (H, W, 3) uint8 as decoded: its shape, then its bytes row by row.
-
-    The same picture under another name or in another lossless file has the same digest; encoded with loss
-    or resized once more it has another.
-
-    Raises:
-        InputError: not such a photo.
-    """
-    check_photo(pixels)
-    total = hashlib.sha256(f"{pixels.shape[0]}x{pixels.shape[1]}:".encode())
-    total.update(np.ascontiguousarray(pixels).tobytes())
-    return total.hexdigest()
 
 
 class CalibrationSamples:

@@ -8,12 +8,12 @@ from ldikit.calibration import samples as module
 from ldikit.calibration.samples import (
     bundled_samples,
     folder_samples,
-    pixels_digest,
     scene_samples,
 )
 from ldikit.calibration.sources import BUNDLED
 from ldikit.reference.errors import InputError
 from ldikit.reference.photo.decode import read_photo
+from ldikit.reference.photo.digest import pixels_digest
 from ldikit.reference.photo.resize import to_program
 from ldikit.reference.sizes import ProgramSize
 from PIL import Image

@@ -1,7 +1,7 @@
 """How much of what a network computes on photos outside calibration falls outside the calibrated ranges."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -97,14 +97,16 @@ def measure_coverage(
         InputError: there is no photo, a value is not finite, or a range's tensor never came.
     """
     names: list[str] = []
-    # By tensor, then by photo: values, below, above, lowest, highest.
-    seen: dict[str, dict[str, list[float]]] = {tensor: {} for tensor in ranges}
-    for name, photo in samples:
+    # By tensor, then by photo (its place: photos of different folders may share a name): values, below, above,
+    # lowest, highest.
+    seen: dict[str, dict[int, list[float]]] = {tensor: {} for tensor in ranges}
+    for place, (name, photo) in enumerate(samples):
         names.append(name)
         for tensor, values in run(photo):
             if tensor in ranges:
-                _count(seen[tensor].setdefault(name, [0, 0, 0, math.inf, -math.inf]), values, ranges[tensor])
-                if not all(map(math.isfinite, seen[tensor][name])):
+                counts = seen[tensor].setdefault(place, [0, 0, 0, math.inf, -math.inf])
+                _count(counts, values, ranges[tensor])
+                if not all(map(math.isfinite, counts)):
                     raise InputError(
                         f"tensor {tensor} is not finite on {name}: the float network itself fails"
                     )
@@ -113,7 +115,7 @@ def measure_coverage(
     lacking = [tensor for tensor, found in seen.items() if not found]
     if lacking:
         raise InputError(f"the network never computed {lacking[0]}: the ranges are those of another network")
-    covered = [_tensor(tensor, ranges[tensor], found) for tensor, found in seen.items()]
+    covered = [_tensor(tensor, ranges[tensor], found, names) for tensor, found in seen.items()]
     covered.sort(key=lambda c: (-c.photos[0].outside if c.photos else 0.0, -c.outside, c.tensor))
     return Coverage(len(names), tuple(covered))
 
@@ -129,11 +131,13 @@ def _count(counts: list[float], values: torch.Tensor, ends: tuple[float, float])
     counts[4] = highest if math.isnan(highest) else max(counts[4], highest)
 
 
-def _tensor(tensor: str, ends: tuple[float, float], found: Mapping[str, list[float]]) -> TensorCoverage:
+def _tensor(
+    tensor: str, ends: tuple[float, float], found: Mapping[int, list[float]], names: Sequence[str]
+) -> TensorCoverage:
     """Return one tensor's coverage from its counts by photo."""
     photos = [
-        PhotoOutside(photo, below / count, above / count, lowest, highest)
-        for photo, (count, below, above, lowest, highest) in found.items()
+        PhotoOutside(names[place], below / count, above / count, lowest, highest)
+        for place, (count, below, above, lowest, highest) in found.items()
         if below or above
     ]
     photos.sort(key=lambda photo: (-photo.outside, photo.photo))

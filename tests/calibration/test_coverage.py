@@ -66,6 +66,12 @@ def test_a_tensor_computed_twice_on_a_photo_counts_as_one():
     assert (tensor.photos[0].lowest, tensor.photos[0].highest) == (1.0, 12.0)
 
 
+def test_photos_of_one_name_stay_apart():
+    samples = [("image.jpg", photo(0.0, 0.0)), ("image.jpg", photo(9.0, 9.0))]
+    (tensor,) = measure_coverage({"x": (0.0, 5.0)}, samples, lambda photo: [("x", photo)]).tensors
+    assert tensor.outside == 0.5 and [p.outside for p in tensor.photos] == [1.0]
+
+
 def test_what_cannot_be_measured_is_one_clear_line():
     with pytest.raises(InputError, match="no photo"):
         measure_coverage(RANGES, [], doubled_and_squared)

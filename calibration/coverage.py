@@ -97,8 +97,8 @@ def measure_coverage(
         InputError: there is no photo, a value is not finite, or a range's tensor never came.
     """
     names: list[str] = []
-    # By tensor, then by photo (its place: photos of different folders may share a name): values, below, above,
-    # lowest, highest.
+    # By tensor, then by photo (its place, for photos of different folders may share a name): values, below,
+    # above, lowest, highest.
     seen: dict[str, dict[int, list[float]]] = {tensor: {} for tensor in ranges}
     for place, (name, photo) in enumerate(samples):
         names.append(name)

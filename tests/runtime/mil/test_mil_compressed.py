@@ -72,56 +72,81 @@ def compressible(ct, save):
     return model, weight, rng.normal(size=(2, 64)).astype(np.float32)
 
 
-def compression(ct, name):
-    cto = ct.optimize.coreml
-    return {
-        "int8": lambda m: cto.linear_quantize_weights(
-            m, cto.OptimizationConfig(cto.OpLinearQuantizerConfig(dtype="int8", weight_threshold=0))
-        ),
-        "int4 blocks": lambda m: cto.linear_quantize_weights(
-            m,
-            cto.OptimizationConfig(
-                cto.OpLinearQuantizerConfig(
-                    mode="linear", dtype="int4", granularity="per_block", block_size=16, weight_threshold=0
-                )
-            ),
-        ),
-        "palette of 8": lambda m: cto.palettize_weights(
-            m, cto.OptimizationConfig(cto.OpPalettizerConfig(mode="uniform", nbits=3, weight_threshold=0))
-        ),
-        "palette of 64 in groups": lambda m: cto.palettize_weights(
-            m,
-            cto.OptimizationConfig(
-                cto.OpPalettizerConfig(
-                    mode="uniform",
-                    nbits=6,
-                    granularity="per_grouped_channel",
-                    group_size=16,
-                    weight_threshold=0,
-                )
-            ),
-        ),
-        "sparse": lambda m: cto.prune_weights(
-            m, cto.OptimizationConfig(cto.OpMagnitudePrunerConfig(target_sparsity=0.6, weight_threshold=0))
-        ),
-    }[name]
+def quantizer(**options):
+    return lambda cto, model, joint: cto.linear_quantize_weights(
+        model,
+        cto.OptimizationConfig(cto.OpLinearQuantizerConfig(weight_threshold=0, **options)),
+        joint_compression=joint,
+    )
 
 
-@pytest.mark.parametrize(
-    ("name", "kind", "loss"),
-    [
-        ("int8", "constexpr_blockwise_shift_scale", 0.02),
-        ("int4 blocks", "constexpr_blockwise_shift_scale", 0.2),
-        ("palette of 8", "constexpr_lut_to_dense", 0.5),
-        ("palette of 64 in groups", "constexpr_lut_to_dense", 0.1),
-        ("sparse", "constexpr_sparse_to_dense", 0.6),
-    ],
+def palettizer(**options):
+    return lambda cto, model, joint: cto.palettize_weights(
+        model,
+        cto.OptimizationConfig(cto.OpPalettizerConfig(weight_threshold=0, **options)),
+        joint_compression=joint,
+    )
+
+
+def prune(cto, model, joint):
+    return cto.prune_weights(
+        model,
+        cto.OptimizationConfig(cto.OpMagnitudePrunerConfig(target_sparsity=0.6, weight_threshold=0)),
+        joint_compression=joint,
+    )
+
+
+SCALE, LUT, SPARSE = (
+    f"constexpr_{name}" for name in ("blockwise_shift_scale", "lut_to_dense", "sparse_to_dense")
 )
-def test_compressed_weights(ct, save, compressible, relative_error, name, kind, loss):
-    model, weight, x = compressible
-    small = compression(ct, name)(model)
+GROUPS = {"granularity": "per_grouped_channel", "group_size": 16}
+
+METHODS = {
+    "int8": ([quantizer(dtype="int8")], [SCALE], 0.02),
+    "uint8 of the whole": (
+        [quantizer(mode="linear", dtype="uint8", granularity="per_tensor")],
+        [SCALE],
+        0.02,
+    ),
+    "int4 channels": ([quantizer(dtype="int4", granularity="per_channel")], [SCALE], 0.3),
+    "int4 blocks": (
+        [quantizer(mode="linear", dtype="int4", granularity="per_block", block_size=16)],
+        [SCALE],
+        0.2,
+    ),
+    "palette of 2": ([palettizer(mode="uniform", nbits=1)], [LUT], 3),
+    "palette of 4": ([palettizer(mode="uniform", nbits=2)], [LUT], 1),
+    "palette of 8": ([palettizer(mode="uniform", nbits=3)], [LUT], 0.5),
+    "palette of 16": ([palettizer(mode="uniform", nbits=4)], [LUT], 0.2),
+    "palette of 256": ([palettizer(mode="uniform", nbits=8)], [LUT], 0.02),
+    "palette of 64 in groups": ([palettizer(mode="uniform", nbits=6, **GROUPS)], [LUT], 0.1),
+    "sparse": ([prune], [SPARSE], 0.6),
+    "sparse palette": (
+        [prune, palettizer(mode="uniform", nbits=4)],
+        [SPARSE, "constexpr_lut_to_sparse"],
+        0.8,
+    ),
+    "sparse int8": (
+        [prune, quantizer(dtype="int8")],
+        [SPARSE, "constexpr_sparse_blockwise_shift_scale"],
+        0.7,
+    ),
+    "palette of int8": (
+        [palettizer(mode="uniform", nbits=4), quantizer(dtype="int8", granularity="per_tensor")],
+        [LUT, SCALE],
+        0.2,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_compressed_weights(ct, save, compressible, relative_error, name):
+    steps, kinds, loss = METHODS[name]
+    small, weight, x = compressible
+    for i, step in enumerate(steps):
+        small = step(ct.optimize.coreml, small, i > 0)
     loaded = load(save(small))
-    assert kind in {operation.type for operation in loaded.operations}
+    assert set(kinds) <= {operation.type for operation in loaded.operations}
     got = loaded.predict({"x": x})["y"]
     plain = load(save(ct.optimize.coreml.decompress_weights(small))).predict({"x": x})["y"]
     assert relative_error(got, plain) <= 1e-6
@@ -164,3 +189,40 @@ def test_older_compressed_weights(ct, save, relative_error):
     assert got["affine"].tolist() == [[-3, -2.5, -2, -1.5], [-3, -2, -1, 0], [6, 8, 10, 12]]
     assert got["lut"].tolist() == [[0.5, -1, 3, 7], [7, 3, -1, 0.5]]
     assert got["sparse"].tolist() == [[1, 0, 2, 0], [0, 3, 0, 0]]
+
+
+def test_palettes_of_vectors(ct, save):
+    """The examples of the definitions: vectors laid along an axis, dense and sparse."""
+    from coremltools.converters.mil import mil
+
+    mb, types = mil.Builder, mil.types
+    bits = np.array([[0, 1], [1, 1]], types.np_uint1_dtype)
+    lut = np.array([[1, 2, 3], [4, 5, 6]], np.float32).reshape(1, 1, 2, 3)
+    mask = np.array([[1, 0], [1, 1]], types.np_uint1_dtype)
+    values = np.array([1, 0, 1], types.np_uint1_dtype)
+
+    @mb.program(input_specs=[mb.TensorSpec(shape=(1,), dtype=types.fp32)], opset_version=ct.target.iOS18)
+    def program(x):
+        down = mb.constexpr_lut_to_dense(indices=bits, lut=lut, vector_axis=0)
+        right = mb.constexpr_lut_to_dense(indices=bits, lut=lut, vector_axis=-1)
+        longer, kept = mb.constexpr_lut_to_sparse(
+            indices_mask=mask, indices_nonzero_data=values, lut=lut, vector_axis=0
+        )
+        sparse = mb.constexpr_sparse_to_dense(nonzero_data=kept, mask=longer)
+        return (
+            mb.add(x=x, y=down, name="down"),
+            mb.add(x=x, y=right, name="right"),
+            mb.add(x=x, y=sparse, name="sparse"),
+        )
+
+    model = ct.convert(
+        program,
+        convert_to="mlprogram",
+        minimum_deployment_target=ct.target.iOS18,
+        compute_precision=ct.precision.FLOAT32,
+        skip_model_load=True,
+    )
+    got = load(save(model)).predict({"x": np.zeros(1, np.float32)})
+    assert got["down"].tolist() == [[1, 4], [2, 5], [3, 6], [4, 4], [5, 5], [6, 6]]
+    assert got["right"].tolist() == [[1, 2, 3, 4, 5, 6], [4, 5, 6, 4, 5, 6]]
+    assert got["sparse"].tolist() == [[4, 0], [5, 0], [6, 0], [1, 4], [2, 5], [3, 6]]

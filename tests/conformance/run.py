@@ -33,7 +33,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--fraction", type=float, help="a sample of this part of the tests")
     parser.add_argument("--processes", type=int, default=2, help="processes at a time (default: %(default)s)")
     parser.add_argument("--limit", type=float, default=60, help="seconds for one test (default: %(default)g)")
-    parser.add_argument("--minutes", type=float, help="stop each suite after so many minutes")
+    parser.add_argument(
+        "--minutes", type=float, help="stop each suite after so many minutes: a smaller sample"
+    )
     parser.add_argument(
         "--records", type=Path, help="keep the records of all tests here, and go on with them"
     )

@@ -132,13 +132,15 @@ class Conformance:
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         config = self.config
-        items[:] = [
-            item
+        mine = {
+            name: item
             for item in items
             if chosen(name := self._name(item.nodeid), config.fraction)
             and shard(name, config.shards) == config.shard
             and name not in self._done
-        ]
+        }
+        # In the order of the numbers that samples are chosen by, so that a run cut short is a smaller sample.
+        items[:] = [mine[name] for name in sorted(mine, key=number)]
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed or report.skipped:

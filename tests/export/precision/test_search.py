@@ -1,0 +1,75 @@
+import json
+
+import pytest
+from ldikit.export.precision.search import search_precision
+from ldikit.export.precision.workbench import Depth, Workbench
+from ldikit.reference.errors import InputError
+from ldikit.reference.quantized.recipe import Recipe
+
+DEPTH = ("depth/enter", "depth/middle")
+
+
+def worst_iou(bench: Workbench, layers: tuple[str, ...] = ()) -> float:
+    networks = bench.int8(dict.fromkeys(layers, "x"))
+    return min(bench.score(networks, photo, Depth.LAYERS)["ldi.gap_iou"] for photo in range(2))
+
+
+def test_all_int8_where_that_is_enough(bench: Workbench) -> None:
+    result = search_precision(bench, {"ldi.gap_iou": 0.1})
+    assert result.passed and result.recipe == bench.recipe
+    assert [point.float_layers for point in result.points] == [()]
+    assert result.chosen.view_psnr is None  # no gate asked for views
+
+
+def test_layers_are_left_float_until_the_gate_is_kept(bench: Workbench) -> None:
+    before, after = worst_iou(bench), worst_iou(bench, DEPTH)
+    assert before < after
+    limit = before + 0.5 * (after - before)
+    result = search_precision(bench, {"ldi.gap_iou": limit}, margin=0.0, may_be_float=DEPTH)
+    assert result.passed and result.chosen.gap_iou >= limit
+    chosen = result.chosen.float_layers
+    assert chosen and set(chosen) <= set(DEPTH)
+    recipe = Recipe.from_json(result.recipe.to_json())
+    for layer in chosen:
+        reason = recipe.networks["depth"].float_layers[layer.removeprefix("depth/")]
+        assert reason.startswith(
+            f"left float by the search; alone it changes the worst photo's gap IoU {before:.3f} → "
+        )
+    assert worst_iou(bench, chosen) == result.chosen.gap_iou
+    first = result.points[0]
+    assert first.bytes < result.chosen.bytes and first.cost < result.chosen.cost and not first.passed
+    content = json.loads(result.to_json())
+    assert content["passed"] and content["chosen"] == result.chosen.label
+    assert {"label", "float_layers", "bytes", "cost", "view_psnr", "gap_iou", "passed"} <= content["points"][
+        0
+    ].keys()
+
+
+def test_where_nothing_allowed_helps_it_says_so(bench: Workbench) -> None:
+    # Float inpainting layers change nothing of the first hidden layer's place: only the depth network does.
+    result = search_precision(bench, {"ldi.gap_iou": 0.9999}, may_be_float=["inpaint/widen.2.0"])
+    assert not result.passed and not result.chosen.passed
+    assert not json.loads(result.to_json())["passed"]
+
+
+def test_views_are_judged_and_make_a_front(bench: Workbench) -> None:
+    everything = bench.int8(dict.fromkeys(DEPTH, "x"))
+    best = min(bench.score(everything, photo, Depth.VIEWS)["views.psnr"] for photo in range(2))
+    result = search_precision(bench, {"views.psnr": best, "views.flip": 0.5}, margin=0.0, may_be_float=DEPTH)
+    assert result.passed and set(result.chosen.float_layers) == set(DEPTH)
+    front = result.front("bytes")
+    assert front[-1].view_psnr == max(point.view_psnr for point in result.points)
+    assert [point.bytes for point in front] == sorted(point.bytes for point in front)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"margin": 1.0}, "margin must be at least 0 and below 1, got 1.0"),
+        ({"limits": {"ldi.iou": 0.5}}, "cannot judge ldi.iou"),
+        ({"may_be_float": ["depth/none"]}, "no int8 layer 'depth/none'"),
+    ],
+)
+def test_what_is_refused(bench: Workbench, options: dict[str, object], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        search_precision(bench, **options)

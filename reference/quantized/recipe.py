@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import struct
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -22,7 +23,7 @@ class ActivationScale:
     """How one tensor is rounded to int8: real = (q − zero_point)·scale.
 
     Attributes:
-        scale, zero_point: per tensor, asymmetric.
+        scale, zero_point: per tensor, asymmetric; the scale a float32 number, as every format stores it.
         low, high: the range that they came from.
         observer: what found the range.
     """
@@ -72,8 +73,8 @@ class Recipe:
     schema_version: int = SCHEMA_VERSION
 
     def to_json(self) -> str:
-        """Return the text of recipe.json."""
-        return json.dumps(asdict(self), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        """Return the text of recipe.json: float32 numbers with the nine digits that tell them apart."""
+        return json.dumps(_short(asdict(self)), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
     @property
     def hash(self) -> str:
@@ -147,8 +148,21 @@ class Recipe:
                 data=dict(raw.get("data", {})),
                 repairs=tuple(str(r) for r in raw.get("repairs", ())),
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise InputError(f"{source} does not follow schema {SCHEMA_VERSION}: {error!r}") from error
+
+
+def _short(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _short(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_short(item) for item in value]
+    return float(f"{value:.9g}") if isinstance(value, float) else value
+
+
+def _single(value: Any) -> float:
+    """Return the float32 number that a text of nine digits stands for."""
+    return struct.unpack("f", struct.pack("f", float(value)))[0]  # type: ignore[no-any-return]
 
 
 def _network(raw: Mapping[str, Any], where: str) -> NetworkRecipe:
@@ -174,11 +188,15 @@ def _activation(raw: Mapping[str, Any], where: str) -> ActivationScale:
             f"{where}: zero_point must be a whole number {INT8_MIN} to {INT8_MAX}, got {zero_point!r}"
         )
     return ActivationScale(
-        _scale(raw["scale"], where), zero_point, float(raw["low"]), float(raw["high"]), str(raw["observer"])
+        _scale(raw["scale"], where),
+        zero_point,
+        _single(raw["low"]),
+        _single(raw["high"]),
+        str(raw["observer"]),
     )
 
 
 def _scale(value: Any, where: str) -> float:
     if not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
         raise InputError(f"{where}: a scale must be a number above 0, got {value!r}")
-    return float(value)
+    return _single(value)

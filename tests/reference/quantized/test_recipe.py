@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from ldikit.reference.errors import InputError
 from ldikit.reference.quantized.recipe import ActivationScale, NetworkRecipe, Recipe
 
-SCALES = st.floats(1e-8, 1e3)
+SCALES = st.floats(2.0**-30, 1024.0, width=32)
 
 
 @st.composite

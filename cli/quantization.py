@@ -1,0 +1,103 @@
+"""The verbs of int8: calibrate, quantize."""
+
+from __future__ import annotations
+
+from json import dumps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .application import app
+from .options import Depth, Inpaint, Json, Overwrite, pipeline_config, write_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..calibration.coverage import Coverage
+    from ..calibration.samples import CalibrationSamples
+    from ..reference.quantized.recipe import Recipe
+
+# Tensors that leave their range and are told of.
+WORST = 8
+
+RecipeFile = Annotated[Path, typer.Option("-o", "--output", help="The recipe.json to write.")]
+Observer = Annotated[
+    str, typer.Option(help="How ranges are found: minmax, moving_average, percentile, entropy or mse.")
+]
+CalibrationPhotos = Annotated[
+    Path | None,
+    typer.Option("--photos", help="Folder of photos to calibrate on; default: procedural scenes."),
+]
+HeldOut = Annotated[
+    Path | None,
+    typer.Option(help="Folder of photos, not calibrated on, to test the ranges with; default: the bundled."),
+]
+Scenes = Annotated[int, typer.Option(min=1, help="How many scenes, where no photos are given.")]
+
+
+@app.command()
+def calibrate(
+    output: RecipeFile = Path("recipe.json"),
+    photos: CalibrationPhotos = None,
+    scenes: Scenes = 32,
+    observer: Observer = "minmax",
+    depth: Depth = "pocket",
+    inpaint: Inpaint = "pocket",
+    held_out: HeldOut = None,
+    json: Json = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Find the int8 scales of a pipeline's networks, and test them on photos that were held out."""
+    from ..calibration.calibrate import recipe_coverage
+    from ..calibration.samples import bundled_samples, folder_samples
+    from ..export.recipes import calibrated
+    from ..reference.files import check_new
+    from ..runtime.console import say
+
+    check_new(output, overwrite)
+    if json is not None:
+        check_new(json, overwrite)
+    config = pipeline_config(depth, inpaint)
+    recipe = calibrated(config, _samples(photos, scenes), observer)
+    seen = {sample["sha256"] for sample in recipe.data["samples"]}
+    tested = bundled_samples(excluding=seen) if held_out is None else folder_samples(held_out, excluding=seen)
+    coverage = recipe_coverage(config, recipe, ((sample.name, sample.photo) for sample in tested))
+    recipe.write(output, overwrite)
+    for line in (*_recipe_lines(recipe, output), *_coverage_lines(coverage)):
+        say(line)
+    if json is not None:
+        write_text(json, dumps(coverage.to_json(), indent=1) + "\n", overwrite)
+
+
+def _recipe_lines(recipe: Recipe, path: Path) -> Iterator[str]:
+    used, skipped = recipe.data["samples"], recipe.data["skipped"]
+    yield f"{path}: {recipe.data['observer']} ranges from {recipe.data['source']}, {len(used)} used"
+    yield from (f"skipped {photo['name']}: {photo['reason']}" for photo in skipped)
+    for stage, network in recipe.networks.items():
+        yield (
+            f"{stage}: {len(network.activations)} tensors and {len(network.weights)} layers in int8, "
+            f"float: {', '.join(network.float_layers) or 'none'}"
+        )
+
+
+def _coverage_lines(coverage: Coverage) -> Iterator[str]:
+    outside = [tensor for tensor in coverage.tensors if tensor.photos]
+    yield (
+        f"on {coverage.photos} photos that did not calibrate, {len(outside)} of "
+        f"{len(coverage.tensors)} tensors "
+        "leave their range"
+    )
+    for tensor in outside[:WORST]:
+        photo = tensor.photos[0]
+        yield (
+            f"  {tensor.tensor}: {100 * tensor.outside:.3f} % of all values; most on {photo.photo} "
+            f"({100 * photo.outside:.3f} %, {photo.lowest:.3g} to {photo.highest:.3g} "
+            f"outside {tensor.low:.3g} to {tensor.high:.3g})"
+        )
+
+
+def _samples(photos: Path | None, scenes: int) -> CalibrationSamples:
+    from ..calibration.samples import folder_samples, scene_samples
+
+    return scene_samples(scenes) if photos is None else folder_samples(photos)

@@ -1,0 +1,87 @@
+"""Where the recipe of a build comes from: the user's file, the package, or a calibration made now."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..calibration.calibrate import DEFAULT_OBSERVER, calibrate
+from ..calibration.samples import CalibrationSamples, scene_samples
+from ..reference.config import PipelineConfig
+from ..reference.errors import InputError
+from ..reference.pipeline import build_program
+from ..reference.quantized.recipe import Recipe
+from ..reference.quantized.weights_file import read_weights
+from ..reference.sizes import LANDSCAPE
+from ..reference.weights.store import embedded_path
+from ..runtime.parity.weights import loaded_weights
+
+if TYPE_CHECKING:
+    import torch
+
+RECIPE, WEIGHTS = "recipe.json", "recipe.safetensors"
+
+# Scenes that a calibration without photos runs on; twice as many change no range by more than a few percent.
+SCENES = 32
+
+_EMBEDDED = ("pocket_int8.json", "pocket_int8.safetensors")
+
+
+@dataclass(frozen=True)
+class ReadyRecipe:
+    """A recipe that fits the networks that are here.
+
+    Attributes:
+        recipe: every scale and zero point.
+        weights: that its repairs changed, by "NETWORK.PARAMETER"; None without repairs.
+        origin: where it came from, for people.
+    """
+
+    recipe: Recipe
+    weights: "Mapping[str, torch.Tensor] | None"
+    origin: str
+
+
+def ready_recipe(config: PipelineConfig, path: Path | None = None) -> ReadyRecipe:
+    """Return the recipe for a pipeline: the file's, else the package's, else one calibrated on scenes now.
+
+    Args:
+        config: the pipeline.
+        path: a recipe.json, or the folder that holds one.
+
+    Raises:
+        InputError: the file cannot be used, or is of other networks.
+    """
+    here = current_weights(config)
+    if path is not None:
+        path = path / RECIPE if path.is_dir() else path
+        return _opened(path, path.with_name(WEIGHTS), here, str(path))
+    embedded = embedded_path(_EMBEDDED[0])
+    if embedded.is_file() and Recipe.read(embedded).weights == here:
+        own = "the recipe that comes with the pocket networks"
+        return _opened(embedded, embedded_path(_EMBEDDED[1]), here, own)
+    recipe = calibrated(config, scene_samples(SCENES))
+    return ReadyRecipe(recipe, None, f"calibrated on {recipe.data['source']}")
+
+
+def calibrated(
+    config: PipelineConfig, samples: CalibrationSamples, observer: str = DEFAULT_OBSERVER
+) -> Recipe:
+    """Return the recipe that samples give; see `calibrate`."""
+    return calibrate(config, samples, observer, weights_sha256=current_weights(config))
+
+
+def current_weights(config: PipelineConfig) -> dict[str, str]:
+    """Return the sha256 of a pipeline's float networks, by "depth" and "inpaint"."""
+    return loaded_weights(build_program(config, LANDSCAPE.height, LANDSCAPE.width))
+
+
+def _opened(path: Path, weights: Path, here: Mapping[str, str], origin: str) -> ReadyRecipe:
+    recipe = Recipe.read(path)
+    other = [name for name, digest in here.items() if recipe.weights.get(name) != digest]
+    if other:
+        raise InputError(
+            f"{path} is the recipe of another pipeline ({recipe.pipeline}): the weights of the "
+            f"{' and '.join(other)} network here are others; calibrate again with ldikit calibrate"
+        )
+    return ReadyRecipe(recipe, read_weights(weights, recipe) if recipe.repairs else None, origin)

@@ -19,6 +19,7 @@ from .options import (
     Overwrite,
     Photos,
     Precisions,
+    RecipePath,
     Size,
     names_of,
     photos_of,
@@ -32,13 +33,14 @@ from .options import (
 def build(
     output: Output = Path("phone"),
     formats: Formats = "onnx,coreml,tflite",
-    precision: Precisions = "fp32,fp16",
+    precision: Precisions = "fp32,fp16,int8",
     size: Size = None,
     depth: Depth = "pocket",
     inpaint: Inpaint = "pocket",
     photos: Photos = None,
     gates: Gates = None,
     stages: Annotated[bool, typer.Option("--stages", help="Also export the stages one by one.")] = False,
+    recipe: RecipePath = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Export, verify, profile and report: the main job."""
@@ -55,6 +57,7 @@ def build(
         gates=gates,
         stages=stages,
         overwrite=overwrite,
+        recipe=recipe,
     )
     print_profile(built.profile)
     print_parity(built.parity)
@@ -66,17 +69,20 @@ def build(
 def export(
     output: Output = Path("phone"),
     formats: Formats = "onnx,coreml,tflite",
-    precision: Precisions = "fp32,fp16",
+    precision: Precisions = "fp32,fp16,int8",
     size: Size = None,
     depth: Depth = "pocket",
     inpaint: Inpaint = "pocket",
     stages: Annotated[bool, typer.Option("--stages", help="Also export the stages one by one.")] = False,
+    recipe: RecipePath = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Write the models, golden vectors and manifest of a bundle, without checking them."""
     from ..export.bundle import export_bundle
+    from ..export.recipes import recipe_for
     from ..runtime.console import say
 
+    ready = recipe_for(pipeline_config(depth, inpaint), names_of(precision), recipe)
     export_bundle(
         pipeline_config(depth, inpaint),
         output,
@@ -85,6 +91,8 @@ def export(
         sizes=sizes_of(size),
         stages=stages,
         overwrite=overwrite,
+        recipe=None if ready is None else ready.recipe,
+        recipe_weights=None if ready is None else ready.weights,
     )
     say(f"{output}: not verified yet; run: ldikit verify {output}")
 

@@ -10,7 +10,9 @@ import typer
 from ..reference.errors import InputError
 
 Formats = Annotated[str, typer.Option(help="Comma-separated: onnx, coreml, tflite.")]
-Precisions = Annotated[str, typer.Option("--precision", help="Comma-separated: fp32, fp16.")]
+Precisions = Annotated[
+    str, typer.Option("--precision", help="Comma-separated: fp32, fp16, int8, w8; Core ML alone: p6, p4.")
+]
 Size = Annotated[
     str | None, typer.Option(help="HEIGHTxWIDTH, multiples of 32; default: 384x512 and 512x384.")
 ]
@@ -24,6 +26,10 @@ Photos = Annotated[
 Json = Annotated[Path | None, typer.Option("--json", help="Also write the result to this file.")]
 Gates = Annotated[
     Path | None, typer.Option(help="TOML or JSON file of limits; default: those of the metric spec.")
+]
+RecipePath = Annotated[
+    Path | None,
+    typer.Option("--recipe", help="recipe.json of int8 and w8; default: the package's, or made on scenes."),
 ]
 BundleFolder = Annotated[Path, typer.Argument(help="Folder that `ldikit build` or `export` wrote.")]
 

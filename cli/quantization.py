@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .application import app
-from .options import Depth, Inpaint, Json, Overwrite, pipeline_config, write_text
+from .options import Depth, Inpaint, Json, Overwrite, names_of, pipeline_config, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +33,12 @@ HeldOut = Annotated[
     Path | None,
     typer.Option(help="Folder of photos, not calibrated on, to test the ranges with; default: the bundled."),
 ]
+KeepFloat = Annotated[
+    str, typer.Option(help="Comma-separated patterns of NETWORK/LAYER that stay float: depth/*depthwise*.")
+]
+WeightOnly = Annotated[
+    str, typer.Option(help="Likewise, of layers of which the weight alone is int8; they compute in float.")
+]
 Scenes = Annotated[int, typer.Option(min=1, help="How many scenes, where no photos are given.")]
 
 
@@ -42,6 +48,8 @@ def calibrate(
     photos: CalibrationPhotos = None,
     scenes: Scenes = 32,
     observer: Observer = "minmax",
+    keep_float: KeepFloat = "",
+    weight_only: WeightOnly = "",
     depth: Depth = "pocket",
     inpaint: Inpaint = "pocket",
     held_out: HeldOut = None,
@@ -50,6 +58,7 @@ def calibrate(
 ) -> None:
     """Find the int8 scales of a pipeline's networks, and test them on photos that were held out."""
     from ..calibration.calibrate import recipe_coverage
+    from ..calibration.kept import kept_by_patterns, layers_of
     from ..calibration.samples import bundled_samples, folder_samples
     from ..export.recipes import calibrated
     from ..reference.files import check_new
@@ -59,7 +68,9 @@ def calibrate(
     if json is not None:
         check_new(json, overwrite)
     config = pipeline_config(depth, inpaint)
-    recipe = calibrated(config, _samples(photos, scenes), observer)
+    patterns = [names_of(text) if text else () for text in (keep_float, weight_only)]
+    kept = kept_by_patterns(layers_of(config), *patterns) if any(patterns) else None
+    recipe = calibrated(config, _samples(photos, scenes), observer, kept)
     seen = {sample["sha256"] for sample in recipe.data["samples"]}
     tested = bundled_samples(excluding=seen) if held_out is None else folder_samples(held_out, excluding=seen)
     coverage = recipe_coverage(config, recipe, ((sample.name, sample.photo) for sample in tested))
@@ -77,6 +88,7 @@ def _recipe_lines(recipe: Recipe, path: Path) -> Iterator[str]:
     for stage, network in recipe.networks.items():
         yield (
             f"{stage}: {len(network.activations)} tensors and {len(network.weights)} layers in int8, "
+            f"{len(network.weight_only_layers)} of them in their weight alone; "
             f"float: {', '.join(network.float_layers) or 'none'}"
         )
 

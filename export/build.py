@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..reference.config import PipelineConfig
+from ..reference.files import check_new
 from ..reference.sizes import ProgramSize
 from ..runtime.bundle import open_bundle
 from ..runtime.parity.report import ParityReport
@@ -12,6 +13,7 @@ from ..runtime.profiling.profile import profile
 from ..runtime.profiling.report import ProfileReport
 from ..runtime.report.report import write_report
 from .bundle import export_bundle
+from .recipes import recipe_for
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ def build_bundle(
     gates: Path | None = None,
     stages: bool = False,
     overwrite: bool = False,
+    recipe: Path | None = None,
 ) -> Built:
     """Write a complete bundle: models, golden vectors, manifest, parity.json, profile.json, report.html.
 
@@ -47,11 +50,14 @@ def build_bundle(
         gates: file of limits, None for those of the metric spec.
         stages: also export depth, layering and inpainting by themselves.
         overwrite: replace an existing bundle.
+        recipe: recipe.json of int8 and w8; None takes the package's, or calibrates (see `ready_recipe`).
 
     Raises:
         LdikitError: nothing is written then.
     """
     results: dict[str, object] = {}
+    check_new(destination, overwrite)  # before a calibration that takes its time
+    ready = recipe_for(config, precisions, recipe)
 
     def check(folder: Path) -> None:
         bundle = open_bundle(folder)
@@ -71,5 +77,7 @@ def build_bundle(
         stages=stages,
         overwrite=overwrite,
         on_folder=check,
+        recipe=None if ready is None else ready.recipe,
+        recipe_weights=None if ready is None else ready.weights,
     )
     return Built(destination, results["parity"], results["profile"])  # type: ignore[arg-type]

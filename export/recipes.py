@@ -1,11 +1,13 @@
 """Where the recipe of a build comes from: the user's file, the package, or a calibration made now."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..calibration.calibrate import DEFAULT_OBSERVER, calibrate
+from ..calibration.network_runs import KeptLayers
 from ..calibration.samples import CalibrationSamples, scene_samples
 from ..reference.config import PipelineConfig
 from ..reference.errors import InputError
@@ -15,9 +17,12 @@ from ..reference.quantized.weights_file import read_weights
 from ..reference.sizes import LANDSCAPE
 from ..reference.weights.store import embedded_path
 from ..runtime.parity.weights import loaded_weights
+from .protocol import RECIPE_PRECISIONS
 
 if TYPE_CHECKING:
     import torch
+
+logger = logging.getLogger(__name__)
 
 RECIPE, WEIGHTS = "recipe.json", "recipe.safetensors"
 
@@ -64,11 +69,34 @@ def ready_recipe(config: PipelineConfig, path: Path | None = None) -> ReadyRecip
     return ReadyRecipe(recipe, None, f"calibrated on {recipe.data['source']}")
 
 
+def recipe_for(
+    config: PipelineConfig, precisions: Sequence[str], path: Path | None = None
+) -> ReadyRecipe | None:
+    """Return the recipe where one of the precisions needs it, see `ready_recipe`; else None.
+
+    Raises:
+        InputError: a recipe is given that none of the precisions needs.
+    """
+    if any(precision in RECIPE_PRECISIONS for precision in precisions):
+        ready = ready_recipe(config, path)
+        logger.info("int8 by %s", ready.origin)
+        return ready
+    if path is not None:
+        raise InputError(
+            f"a recipe is for {' and '.join(RECIPE_PRECISIONS)}, not for {', '.join(precisions)}: "
+            "ask for one of them with --precision, or leave --recipe out"
+        )
+    return None
+
+
 def calibrated(
-    config: PipelineConfig, samples: CalibrationSamples, observer: str = DEFAULT_OBSERVER
+    config: PipelineConfig,
+    samples: CalibrationSamples,
+    observer: str = DEFAULT_OBSERVER,
+    kept: Mapping[str, KeptLayers] | None = None,
 ) -> Recipe:
     """Return the recipe that samples give; see `calibrate`."""
-    return calibrate(config, samples, observer, weights_sha256=current_weights(config))
+    return calibrate(config, samples, observer, kept, current_weights(config))
 
 
 def current_weights(config: PipelineConfig) -> dict[str, str]:

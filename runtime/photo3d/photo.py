@@ -1,26 +1,25 @@
-"""One photo to a 3D photo: its layers at its own resolution, its depth, a parallax video and a preview."""
+"""One photo to a 3D photo: its layers at its own resolution, its depth, and what is made of them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from ...reference.config import PipelineConfig
 from ...reference.errors import InputError
 from ...reference.files import atomic_folder
-from ...reference.fullres import FullLayer, as_ldi, full_resolution
+from ...reference.fullres import FullLayer, full_resolution
 from ...reference.fullres.files import fill_folder
-from ...reference.ldi import LDI
 from ...reference.photo.decode import read_photo
 from ...reference.sizes import ProgramSize
-from . import video
-from .pictures import preview, unstretched, write_depth
+from .compare import parse_other, write_comparison
+from .outputs import Outputs, Scene, write_outputs
+from .pictures import unstretched, write_depth
+from .record import Record, file_digest
+from .scaled import layers_at
 from .source import Source, from_bundle, from_depth_map, from_reference
-
-# Disparity between the 2nd and the 98th percentile below which a photo hardly moves (5 px at 1080).
-LITTLE_DEPTH = 0.1
+from .warnings import depth_range, disappointments
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,8 @@ class PhotoResult:
         made_by: what made the layers, in words.
         simulated: not by the runtime that a phone would use but by our model of it.
         depth_range: disparity between the 2nd and 98th percentile of the visible layer.
-        warnings: remarks, one line each: too little depth, what reading the photo met.
+        warnings: remarks, one line each: what reading the photo met, what will disappoint and what to do, and
+            what was not done as asked.
     """
 
     destination: Path
@@ -59,9 +59,11 @@ def make_3d_photo(
     config: PipelineConfig | None = None,
     size: ProgramSize | None = None,
     depth_map: Path | str | None = None,
+    outputs: Outputs | None = None,
+    made_with: str | None = None,
     overwrite: bool = False,
 ) -> PhotoResult:
-    """Make a 3D photo in the folder `destination`: `ldi/`, `depth.png`, `video.mp4`, `preview.jpg`.
+    """Make a 3D photo in the folder `destination`: `ldi/`, `depth.png`, `viewer.html`, `video.mp4` and more.
 
     The folder appears whole or not at all. No metadata of the photo is copied into it.
 
@@ -74,6 +76,8 @@ def make_3d_photo(
         config: pipeline of the float reference; None is `pocket`.
         size: at which the program runs; None chooses it from the photo.
         depth_map: the user's own depth instead of the network's; see `read_depth_map`.
+        outputs: what is made of the layers; None for the defaults of `Outputs`.
+        made_with: digest of the options, kept for whoever wants to know whether to make it again.
         overwrite: replace an existing `destination`.
 
     Raises:
@@ -81,7 +85,10 @@ def make_3d_photo(
         MissingExtraError, BackendUnavailableError: the backend is not here.
     """
     destination = Path(destination)
+    outputs = outputs or Outputs()
     _check_choices(bundle, backend, precision, config, depth_map)
+    outputs.check()
+    other = None if outputs.compare is None else parse_other(outputs.compare, bundle)
     with atomic_folder(destination, overwrite) as folder:
         photo = read_photo(photo_path)
         pixels = photo.pixels
@@ -96,52 +103,53 @@ def make_3d_photo(
         write_depth(folder / "depth.png", unstretched(source.disparity, height, width))
         (folder / "ldi").mkdir()
         fill_folder(folder / "ldi", _full_layers(pixels, source), source.ldi.layers)
-        small = video_ldi(pixels, source)
         parallax = source.layering.max_parallax
-        preview(small, parallax).save(folder / "preview.jpg", quality=90)
-        video.write_video(folder / "video.mp4", small, parallax, video.FRAMES, video.FPS)
-        files = tuple(sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()))
-    low, high = np.percentile(source.ldi.disparity[0], (2, 98))
-    warnings = list(photo.notes)
-    if high - low < LITTLE_DEPTH:
-        warnings.append(
-            f"too little depth: the scene spans {high - low:.2f} of the disparity range and will hardly move"
+        stem = Path(photo_path).stem
+        scene = Scene(pixels, lambda side: layers_at(pixels, source, side), parallax, stem, Path(photo_path))
+        remarks = write_outputs(folder, scene, outputs)
+        if other is not None:
+            write_comparison(
+                folder / "compare.html",
+                other,
+                pixels,
+                source,
+                mine=(folder / "ldi", destination.name),
+                bundle=None if bundle is None else Path(bundle),
+                size=size,
+            )
+        record = Record(
+            made_by=source.made_by,
+            simulated=source.simulated,
+            height=height,
+            width=width,
+            layers=source.ldi.layers,
+            parallax=parallax,
+            depth_range=depth_range(source.ldi),
+            warnings=(*photo.notes, *disappointments(source.ldi, parallax), *remarks),
+            photo_sha256=file_digest(Path(photo_path)),
+            options_sha256=made_with,
         )
+        record.write(folder)
+        return result_of(record, destination, folder)
+
+
+def result_of(record: Record, destination: Path, folder: Path | None = None) -> PhotoResult:
+    """Return what was written, from a record of it.
+
+    Args:
+        record: of the 3D photo.
+        destination: its folder.
+        folder: where its files lie now; None for `destination`.
+    """
+    place = folder or destination
     return PhotoResult(
         destination=destination,
-        files=files,
-        height=height,
-        width=width,
-        layers=source.ldi.layers,
-        made_by=source.made_by,
-        simulated=source.simulated,
-        depth_range=float(high - low),
-        warnings=tuple(warnings),
+        files=tuple(sorted(p.relative_to(place).as_posix() for p in place.rglob("*") if p.is_file())),
+        **{name: value for name, value in asdict(record).items() if name in _SHARED},
     )
 
 
-def video_ldi(photo: np.ndarray, source: Source) -> LDI:
-    """Return the LDI at the video's size: long side at most `video.LONG_SIDE`, both sides even.
-
-    Made anew for that size, since averaging full-resolution layers would blur their edges.
-
-    Args:
-        photo: (H, W, 3) uint8.
-        source: its layers.
-    """
-    height, width = photo.shape[:2]
-    share = min(1.0, video.LONG_SIDE / max(height, width))
-    size = (max(int(width * share) // 2 * 2, 2), max(int(height * share) // 2 * 2, 2))
-    if source.ldi.size == (height, width) and share == 1.0:
-        crop = (..., slice(size[1]), slice(size[0]))
-        planes = (source.ldi.color, source.ldi.disparity, source.ldi.occupancy)
-        return LDI(*(np.ascontiguousarray(plane[crop]) for plane in planes))
-    picture = Image.fromarray(photo)
-    small = np.asarray(picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0))
-    detail = None
-    if source.detail is not None:
-        detail = np.asarray(Image.fromarray(source.detail).resize(size, Image.Resampling.NEAREST))
-    return as_ldi(full_resolution(small, source.ldi, source.layering, detail))
+_SHARED = ("height", "width", "layers", "made_by", "simulated", "depth_range", "warnings")
 
 
 def _full_layers(photo: np.ndarray, source: Source) -> Iterator[FullLayer]:

@@ -9,7 +9,8 @@ import pytest
 from ldikit.reference import pipeline
 from ldikit.reference.inpaint.pocket import PocketInpaint
 from ldikit.runtime.photo3d import photo as photo3d
-from ldikit.runtime.photo3d import video
+from ldikit.runtime.photo3d.motion import Motion
+from ldikit.runtime.photo3d.outputs import Outputs
 
 KIT = Path(__file__).resolve().parents[2].parent / "shared" / "evalkit"
 ITEM = "middlebury2003_cones"
@@ -33,9 +34,8 @@ def test_true_depth_is_no_worse_than_the_telea_baseline(tmp_path, monkeypatch):
 
     kit("--export-gt", tmp_path / "gt")
     monkeypatch.setattr(pipeline, "inpaint_network", lambda name, h, w: PocketInpaint(h, w).eval())
-    monkeypatch.setattr(video, "FRAMES", 1)
     photo, truth = tmp_path / "gt" / f"{ITEM}_photo.png", tmp_path / "gt" / f"{ITEM}.npy"
-    photo3d.make_3d_photo(photo, tmp_path / "out", depth_map=truth)
+    photo3d.make_3d_photo(photo, tmp_path / "out", depth_map=truth, outputs=Outputs(Motion(seconds=2 / 30)))
     ours = json.loads(kit("--ldi", tmp_path / "out" / "ldi", "--gt-depth"))["items"][0]
     telea = json.loads(kit("--baseline", "telea", "--gt-depth"))["items"][0]
     assert not ours["resampled"] and ours["layer0_psnr"] > 60

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import av
 import numpy as np
@@ -14,16 +13,18 @@ from ldikit.reference.errors import InputError
 from ldikit.reference.inpaint.pocket import PocketInpaint
 from ldikit.reference.ldi_files import read_ldi
 from ldikit.reference.sizes import ProgramSize
+from ldikit.runtime.photo3d import outputs, source
 from ldikit.runtime.photo3d import photo as photo3d
-from ldikit.runtime.photo3d import source, video
+from ldikit.runtime.photo3d.motion import Motion
+from ldikit.runtime.photo3d.outputs import Outputs
 from PIL import Image
 
-DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
+SHORT = Outputs(Motion(seconds=4 / 30))
 
 
 @pytest.fixture(autouse=True)
 def small_networks(monkeypatch):
-    """Networks without weights files (what is tested here is not what they learnt), and a short video."""
+    """Networks without weights files: what is tested here is not what they learnt."""
 
     def depth(name, height, width):
         import torch
@@ -33,7 +34,11 @@ def small_networks(monkeypatch):
 
     monkeypatch.setattr(pipeline, "depth_network", depth)
     monkeypatch.setattr(pipeline, "inpaint_network", lambda name, h, w: PocketInpaint(h, w).eval())
-    monkeypatch.setattr(video, "FRAMES", 4)
+
+
+def make(photo_path, destination, **choices):
+    """A 3D photo with a video of four frames."""
+    return photo3d.make_3d_photo(photo_path, destination, **{"outputs": SHORT, **choices})
 
 
 def scene(height=90, width=120):
@@ -61,7 +66,7 @@ def write_map(path, plane):
 
 
 def test_writes_everything_at_the_photos_own_size(tmp_path, photo_file):
-    made = photo3d.make_3d_photo(photo_file, tmp_path / "out", size=ProgramSize(64, 96))
+    made = make(photo_file, tmp_path / "out", size=ProgramSize(64, 96))
     assert (made.height, made.width, made.layers) == (90, 120, 3)
     written = {str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*") if p.is_file()}
     assert written == set(made.files)
@@ -75,7 +80,7 @@ def test_writes_everything_at_the_photos_own_size(tmp_path, photo_file):
 
 
 def test_no_metadata_of_the_photo_is_copied(tmp_path, photo_file):
-    made = photo3d.make_3d_photo(photo_file, tmp_path / "out", size=ProgramSize(64, 64))
+    made = make(photo_file, tmp_path / "out", size=ProgramSize(64, 64))
     assert b"Secret" in photo_file.read_bytes()
     for name in made.files:
         assert b"Secret" not in (tmp_path / "out" / name).read_bytes()
@@ -83,23 +88,21 @@ def test_no_metadata_of_the_photo_is_copied(tmp_path, photo_file):
 
 def test_video_loops_at_an_even_size_without_holes(tmp_path, photo_file):
     plane = write_map(tmp_path / "depth.npy", scene()[1])
-    photo3d.make_3d_photo(photo_file, tmp_path / "out", depth_map=plane)
+    make(photo_file, tmp_path / "out", depth_map=plane)
     with av.open(str(tmp_path / "out" / "video.mp4")) as container:
         stream = container.streams.video[0]
         assert (stream.width, stream.height) == (120, 90)
         assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
         assert stream.average_rate == 30
         frames = [f.to_ndarray(format="rgb24").astype(int) for f in container.decode(video=0)]
-    assert len(frames) == video.FRAMES == 4
+    assert len(frames) == 4
     # The darkest colour of the scene is (30, 48, 60), less what the codec does to it; a hole is black.
     assert min(frame.max(axis=2).min() for frame in frames) > 24
 
 
 def test_a_depth_map_is_layered_at_the_photos_size_without_resampling(tmp_path, photo_file):
     _, plane = scene()
-    made = photo3d.make_3d_photo(
-        photo_file, tmp_path / "out", depth_map=write_map(tmp_path / "d.npy", 3 + 40 * plane)
-    )
+    made = make(photo_file, tmp_path / "out", depth_map=write_map(tmp_path / "d.npy", 3 + 40 * plane))
     ldi = read_ldi(tmp_path / "out" / "ldi")
     assert np.array_equal(ldi.disparity[0, 0], plane)
     with Image.open(tmp_path / "out" / "depth.png") as depth:
@@ -117,7 +120,7 @@ def test_a_coarse_depth_map_is_fitted_to_the_photos_edges(tmp_path):
     path = tmp_path / "photo.png"
     Image.fromarray(photo).save(path)
     coarse = plane.reshape(45, 4, 60, 4).mean(axis=(1, 3))
-    photo3d.make_3d_photo(path, tmp_path / "out", depth_map=write_map(tmp_path / "d.npy", coarse))
+    make(path, tmp_path / "out", depth_map=write_map(tmp_path / "d.npy", coarse))
     found = read_ldi(tmp_path / "out" / "ldi").disparity[0, 0]
     assert (np.abs(found - plane) > 0.1).mean() < 0.004
     assert ((found > 0.1) & (found < 0.9)).mean() < 0.002
@@ -128,7 +131,7 @@ def test_a_large_photo_keeps_the_depth_it_was_given(tmp_path, monkeypatch):
     photo, plane = scene(300, 400)
     path = tmp_path / "photo.png"
     Image.fromarray(photo).save(path)
-    photo3d.make_3d_photo(path, tmp_path / "out", depth_map=write_map(tmp_path / "d.npy", plane))
+    make(path, tmp_path / "out", depth_map=write_map(tmp_path / "d.npy", plane))
     ldi = read_ldi(tmp_path / "out" / "ldi")
     ldi.check(photo.transpose(2, 0, 1) / np.float32(255))
     assert np.array_equal(ldi.disparity[0, 0], plane)
@@ -139,7 +142,7 @@ def test_a_large_photo_keeps_the_depth_it_was_given(tmp_path, monkeypatch):
 
 def test_says_when_there_is_too_little_depth(tmp_path, photo_file):
     flat = write_map(tmp_path / "flat.npy", np.zeros((90, 120)))
-    made = photo3d.make_3d_photo(photo_file, tmp_path / "out", depth_map=flat)
+    made = make(photo_file, tmp_path / "out", depth_map=flat)
     assert made.depth_range == 0 and "too little depth" in made.warnings[0]
     assert read_ldi(tmp_path / "out" / "ldi").occupancy[1:].max() == 0
 
@@ -153,7 +156,7 @@ def test_the_smallest_and_the_longest_photos(tmp_path):
         for name, chosen in (("net", None), ("map", plane)):
             out = tmp_path / f"{height}-{name}"
             size = ProgramSize(64, 64) if chosen is None else None
-            photo3d.make_3d_photo(path, out, depth_map=chosen, size=size)
+            make(path, out, depth_map=chosen, size=size)
             read_ldi(out / "ldi").check(photo.transpose(2, 0, 1) / np.float32(255))
 
 
@@ -196,7 +199,7 @@ def test_bad_input_is_one_clear_line_and_leaves_nothing(tmp_path, photo_file, ca
     choices, words = bad_calls(tmp_path, photo_file)[case]
     before = sorted(tmp_path.iterdir())
     with pytest.raises(InputError) as caught:
-        photo3d.make_3d_photo(**{"photo_path": photo_file, "destination": tmp_path / "out", **choices})
+        make(**{"photo_path": photo_file, "destination": tmp_path / "out", **choices})
     assert words in str(caught.value) and "\n" not in str(caught.value)
     assert sorted(tmp_path.iterdir()) == before
 
@@ -206,24 +209,24 @@ def test_existing_output_stays_unless_it_may_be_replaced(tmp_path, photo_file, m
     out.mkdir()
     (out / "mine.txt").write_text("mine")
     with pytest.raises(InputError, match="--overwrite"):
-        photo3d.make_3d_photo(photo_file, out, size=ProgramSize(64, 64))
+        make(photo_file, out, size=ProgramSize(64, 64))
 
     def full_disk(*_):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(photo3d.video, "write_video", full_disk)
+        patch.setattr(outputs, "write_videos", full_disk)
         with pytest.raises(InputError, match="No space left"):
-            photo3d.make_3d_photo(photo_file, out, size=ProgramSize(64, 64), overwrite=True)
+            make(photo_file, out, size=ProgramSize(64, 64), overwrite=True)
     assert [p.name for p in out.iterdir()] == ["mine.txt"]
     assert sorted(p.name for p in tmp_path.iterdir()) == ["out", "photo.jpg"]
-    photo3d.make_3d_photo(photo_file, out, size=ProgramSize(64, 64), overwrite=True)
+    make(photo_file, out, size=ProgramSize(64, 64), overwrite=True)
     assert not (out / "mine.txt").exists() and (out / "video.mp4").exists()
 
 
 def test_output_inside_a_file_is_refused(tmp_path, photo_file):
     with pytest.raises(InputError, match="not a folder"):
-        photo3d.make_3d_photo(photo_file, photo_file / "out")
+        make(photo_file, photo_file / "out")
 
 
 def test_layers_that_are_not_finite_are_refused(tmp_path, photo_file, monkeypatch):
@@ -233,7 +236,7 @@ def test_layers_that_are_not_finite_are_refused(tmp_path, photo_file, monkeypatc
 
     monkeypatch.setattr(pipeline, "depth_network", lambda name, h, w: Broken(h, w).eval())
     with pytest.raises(InputError, match="not finite"):
-        photo3d.make_3d_photo(photo_file, tmp_path / "out", size=ProgramSize(64, 64))
+        make(photo_file, tmp_path / "out", size=ProgramSize(64, 64))
     assert not (tmp_path / "out").exists()
 
 

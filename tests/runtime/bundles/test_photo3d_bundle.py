@@ -5,14 +5,14 @@ import pytest
 from ldikit.reference.errors import InputError
 from ldikit.reference.ldi_files import read_ldi
 from ldikit.reference.sizes import parse_size
-from ldikit.runtime.photo3d import video
-from ldikit.runtime.photo3d.photo import make_3d_photo
+from ldikit.runtime.photo3d import photo
+from ldikit.runtime.photo3d.motion import Motion
+from ldikit.runtime.photo3d.outputs import Outputs
 from PIL import Image
 
 
-@pytest.fixture(autouse=True)
-def short_video(monkeypatch):
-    monkeypatch.setattr(video, "FRAMES", 1)
+def make_3d_photo(*places, **choices):
+    return photo.make_3d_photo(*places, outputs=Outputs(Motion(seconds=2 / 30)), **choices)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,6 +25,10 @@ from .manifest import (
     TensorSpec,
     digest,
 )
+from .recipe import RECIPE_PRECISIONS, read_recipe
+
+if TYPE_CHECKING:
+    from ..reference.quantized.recipe import Recipe
 
 MANIFEST = "manifest.json"
 GOLDEN_PHOTO_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
@@ -69,6 +74,14 @@ class Bundle:
             )
         self._checked.add(entry.path)
         return path
+
+    def recipe(self) -> "Recipe":
+        """Return the quantisation recipe, checked against the manifest's hash.
+
+        Raises:
+            InputError: see `read_recipe`.
+        """
+        return read_recipe(self.folder, self.manifest)
 
     def files(
         self,
@@ -121,8 +134,9 @@ class Bundle:
         """Return a callable: photo (H, W, 3) uint8 RGB → LDI at the program's size.
 
         Args:
-            format: "onnx", "coreml", "tflite", or "torch" for the float reference of the manifest.
-            precision: "fp32", "fp16", "int8".
+            format: "onnx", "coreml", "tflite", or "torch" for the reference of the manifest.
+            precision: of a file; with "torch", "fp32" is the float reference, "int8" and "w8" the quantised
+                program that every such file has to equal.
             size: "HEIGHTxWIDTH" fixes the program; None takes the one that suits each photo.
             backend: see `backend_for`.
             threads: how many the backend may use.
@@ -134,9 +148,9 @@ class Bundle:
         check_known((precision,), PRECISIONS, "precision")
         wanted = None if size is None else str(parse_size(size))
         if format == "torch":
-            if precision != "fp32":
-                raise InputError(f"the torch reference runs in fp32, not {precision}")
-            entries = [self.reference_entry(s) for s in self.manifest.sizes if wanted in (None, s)]
+            if precision not in ("fp32", *RECIPE_PRECISIONS):
+                raise InputError(f"the torch reference runs in fp32, int8 or w8, not {precision}")
+            entries = [self.reference_entry(s, precision) for s in self.manifest.sizes if wanted in (None, s)]
         else:
             entries = list(self.files("program", (format,), (precision,), wanted))
         if not entries:
@@ -145,11 +159,12 @@ class Bundle:
             raise InputError(f"{self.folder} has no program in {asked}; it has {', '.join(held) or 'none'}")
         return LdiRunner(self, tuple(entries), backend, threads)
 
-    def reference_entry(self, size: str) -> ModelFile:
-        """Return an entry by which `open` runs the float reference itself, in torch, at one size.
+    def reference_entry(self, size: str, precision: str = "fp32") -> ModelFile:
+        """Return an entry by which `open` runs the reference itself, in torch, at one size.
 
         Args:
             size: "HEIGHTxWIDTH".
+            precision: "fp32" for the float reference, "int8" or "w8" for the quantised program.
         """
         shape = parse_size(size)
         frame, layers = (shape.height, shape.width), self.manifest.pipeline.layers
@@ -159,7 +174,7 @@ class Bundle:
             for name, depth in channels.items()
         )
         photo = TensorSpec("photo", (1, 3, *frame), "float32", "NCHW")
-        return ModelFile(MANIFEST, "program", size, "torch", "fp32", "", 0, (photo,), outputs)
+        return ModelFile(MANIFEST, "program", size, "torch", precision, "", 0, (photo,), outputs)
 
     def golden_photos(self) -> tuple[Path, ...]:
         """Return the bundle's own photos, one a size, checked; empty if it has none."""

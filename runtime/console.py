@@ -64,6 +64,8 @@ def print_parity(report: ParityReport) -> None:
     for candidate in report.candidates:
         for line in _complaints(candidate, report.photos):
             say(line)
+    for warning in report.warnings:
+        say(f"warning: {warning}")
 
 
 def _worst(metrics: dict[str, Any], name: str, form: str) -> str:
@@ -75,7 +77,9 @@ def _worst(metrics: dict[str, Any], name: str, form: str) -> str:
 
 def _complaints(candidate: CandidateResult, photos: Sequence[str]) -> list[str]:
     who = f"{candidate.format} {candidate.precision} on {candidate.backend}"
-    lines = [f"{who}: not verified: {candidate.reason}"] if candidate.verdict == "not_verified" else []
+    lines = []
+    if candidate.reason:
+        lines.append(f"{who}: {candidate.verdict.replace('_', ' ')}: {candidate.reason}")
     for gate in candidate.gates:
         if not gate.passed:
             where = "" if gate.worst_photo is None else f" on {photos[gate.worst_photo]}"

@@ -124,3 +124,10 @@ def open_file(path: Path, entry: ModelFile, threads: int = 1) -> CoreMLRunner | 
     from ..mil import load
 
     return EvaluatorRunner(load(path), entry)
+
+
+def open_literal(path: Path, entry: ModelFile) -> EvaluatorRunner:
+    """Load a .mlpackage into our evaluator, on a Mac too; see `loader.open_literal`."""
+    from ..mil import load
+
+    return EvaluatorRunner(load(path), entry)

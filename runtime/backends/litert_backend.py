@@ -1,6 +1,7 @@
 """litert: TFLite files on the CPU, by ai-edge-litert or its predecessor tflite-runtime."""
 
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,16 +43,18 @@ class LitertRunner:
         path: the .tflite file.
         entry: what the manifest declares of it.
         threads: threads of the kernels.
+        literal: run TFLite's own kernels, without the XNNPACK delegate.
     """
 
     backend = "litert"
     simulated = False
 
-    def __init__(self, path: Path, entry: ModelFile, threads: int) -> None:
+    def __init__(self, path: Path, entry: ModelFile, threads: int, literal: bool = False) -> None:
         interpreter_class = require()
+        options = {"experimental_op_resolver_type": _without_delegates(interpreter_class)} if literal else {}
         try:
             with _muted():
-                self.interpreter = interpreter_class(model_path=str(path), num_threads=threads)
+                self.interpreter = interpreter_class(model_path=str(path), num_threads=threads, **options)
                 self.interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise InputError(f"litert cannot open {path}: {' '.join(str(error).split())[:300]}") from error
@@ -127,3 +130,13 @@ def _check(
 def open_file(path: Path, entry: ModelFile, threads: int = 1) -> LitertRunner:
     """Load a TFLite file; see `BackendFactory`."""
     return LitertRunner(path, entry, threads)
+
+
+def open_literal(path: Path, entry: ModelFile) -> LitertRunner:
+    """Load a TFLite file to run it by TFLite's own kernels; see `loader.open_literal`."""
+    return LitertRunner(path, entry, threads=1, literal=True)
+
+
+def _without_delegates(interpreter_class: Any) -> Any:
+    """Return the setting that keeps XNNPACK away, from wherever the installed runtime has it."""
+    return sys.modules[interpreter_class.__module__].OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES

@@ -65,6 +65,20 @@ def open_runner(path: Path, entry: ModelFile, backend: str | None = None, thread
     return backends.get(backend_for(entry.format, backend))(path, entry, threads)
 
 
+def open_literal(path: Path, entry: ModelFile) -> Runner:
+    """Load a model file to run it as it is written: what the converter made, whatever phones make of it.
+
+    ONNX without graph optimisations; TFLite by its own kernels, without XNNPACK; Core ML by our evaluator,
+    rounding once after every operation.
+
+    Raises:
+        MissingExtraError, BackendUnavailableError: the runtime is not here (exit code 3).
+        InputError: a file that it cannot read.
+    """
+    runner: Runner = import_module(_module(backend_for(entry.format))).open_literal(path, entry)
+    return runner
+
+
 def unavailable(backend: str) -> str | None:
     """Say in one line why a backend cannot run here, or None if it can.
 

@@ -12,6 +12,10 @@ from ..manifest import ModelFile
 # Errors only: warnings about graph optimisations would fill the user's terminal.
 LOG_ERRORS = 3
 
+# Off on x86 alone, where onnxruntime likes unsigned numbers better and then leaves all layers whose result is
+# used twice in float. A phone's processor computes them in int8, so the desk does.
+INT8_AS_ON_ARM = ("session.qdqisint8allowed", "1")
+
 
 def require() -> Any:
     """Return the onnxruntime module.
@@ -36,17 +40,21 @@ class OnnxRunner:
         path: the .onnx file.
         entry: what the manifest declares of it.
         threads: threads inside an operator; operators run one after another.
+        literal: run the graph as it is written, no operation merged with another.
     """
 
     backend = "onnxruntime"
     simulated = False
 
-    def __init__(self, path: Path, entry: ModelFile, threads: int) -> None:
+    def __init__(self, path: Path, entry: ModelFile, threads: int, literal: bool = False) -> None:
         onnxruntime = require()
         options = onnxruntime.SessionOptions()
+        if literal:
+            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = LOG_ERRORS
+        options.add_session_config_entry(*INT8_AS_ON_ARM)
         try:
             self.session = onnxruntime.InferenceSession(
                 str(path), sess_options=options, providers=["CPUExecutionProvider"]
@@ -74,6 +82,11 @@ class OnnxRunner:
 def open_file(path: Path, entry: ModelFile, threads: int = 1) -> OnnxRunner:
     """Load an ONNX file; see `BackendFactory`."""
     return OnnxRunner(path, entry, threads)
+
+
+def open_literal(path: Path, entry: ModelFile) -> OnnxRunner:
+    """Load an ONNX file to run it as it is written; see `loader.open_literal`."""
+    return OnnxRunner(path, entry, threads=1, literal=True)
 
 
 def _line(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""torch: the float reference of a bundle, rebuilt from the settings in its manifest."""
+"""torch: the reference of a bundle, rebuilt from the settings in its manifest; float, or by its recipe."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +10,7 @@ from ...reference.errors import InputError
 from ...reference.pipeline import build_program
 from ...reference.sizes import parse_size
 from ..manifest import Manifest, ModelFile
+from ..recipe import read_bundle_recipe
 
 
 def require() -> None:
@@ -45,15 +46,15 @@ class TorchRunner:
 
 
 def open_file(path: Path, entry: ModelFile, threads: int = 1) -> TorchRunner:
-    """Build the reference that a manifest names.
+    """Build the reference that a manifest names; for int8 and w8, the quantised program of its recipe.
 
     Args:
-        path: the bundle's manifest.json.
+        path: the bundle's manifest.json; the recipe lies beside it.
         entry: from `Bundle.reference_entry`.
         threads: see `TorchRunner`.
 
     Raises:
-        InputError: the manifest cannot be read, or names networks that are not here.
+        InputError: the manifest or recipe cannot be read, or names networks that are not here.
     """
     try:
         manifest = Manifest.from_json(path.read_text(encoding="utf-8"), str(path))
@@ -61,6 +62,9 @@ def open_file(path: Path, entry: ModelFile, threads: int = 1) -> TorchRunner:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     size = parse_size(entry.size)
     program = build_program(manifest.pipeline, size.height, size.width)
+    if entry.precision != "fp32":
+        recipe = read_bundle_recipe(path.parent, manifest)
+        program = recipe.program(program, entry.precision, size.height, size.width)
     stages = {
         "program": program,
         "depth": program.depth,

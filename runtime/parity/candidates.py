@@ -28,6 +28,7 @@ class Candidate:
         missing: why the backend cannot run here, None if it can.
         broken: why its file cannot be opened or run, None if it can.
         scores: of each photo, by way of rounding: {rounding: {photo index: scores}}.
+        hidden: the photos on which the reference hides anything.
     """
 
     entries: dict[str, ModelFile]
@@ -36,6 +37,7 @@ class Candidate:
     missing: str | None = None
     broken: str | None = None
     scores: dict[str, dict[int, dict]] = field(default_factory=dict)
+    hidden: set[int] = field(default_factory=set)
 
     @property
     def format(self) -> str:

@@ -1,6 +1,6 @@
 """The photos that a bundle is judged on, each at the program's size that suits it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from ...reference.errors import InputError
 from ...reference.photo.decode import read_photo
+from ...reference.photo.digest import pixels_digest
 from ...reference.photo.resize import to_program
 from ...reference.progress import track
 from ...reference.sizes import parse_size
@@ -74,23 +75,40 @@ def photo_names(paths: Sequence[Path]) -> tuple[str, ...]:
     )
 
 
-def read_cases(paths: Sequence[Path], size_sets: Sequence[Sequence[str]]) -> list[Case]:
+def read_cases(
+    paths: Sequence[Path], size_sets: Sequence[Sequence[str]], excluding: Collection[str] = ()
+) -> tuple[list[Case], list[Path], list[Path]]:
     """Read photos, each at every size that some candidate runs it at.
 
     Args:
         paths: of the photos.
         size_sets: the sizes that each candidate has.
+        excluding: digests (`pixels_digest`) of photos to leave out: those that calibrated.
+
+    Returns:
+        the cases, whose `index` counts the photos that stay; the paths of those; the paths left out.
 
     Raises:
-        InputError: a photo cannot be read; all are read before anything is run.
+        InputError: a photo cannot be read; all are read before anything is run. Or none is left.
     """
-    cases = []
-    for index, path in enumerate(track(paths, "reading photos", len(paths))):
+    cases: list[Case] = []
+    kept: list[Path] = []
+    left_out: list[Path] = []
+    for path in track(paths, "reading photos", len(paths)):
         pixels = read_photo(path).pixels
+        if excluding and pixels_digest(pixels) in excluding:
+            left_out.append(path)
+            continue
         for size in sorted({pick_size(sizes, *pixels.shape[:2]) for sizes in size_sets}):
             shape = parse_size(size)
             tensor = to_program(pixels, shape.height, shape.width)[0]
             # to_program gives multiples of 1/255, so this loses nothing.
             small = np.rint(tensor.transpose(1, 2, 0) * 255.0).astype(np.uint8)
-            cases.append(Case(index, size, small, (pixels.shape[0], pixels.shape[1])))
-    return cases
+            cases.append(Case(len(kept), size, small, (pixels.shape[0], pixels.shape[1])))
+        kept.append(path)
+    if not kept:
+        raise InputError(
+            f"no photo to verify on: all {len(left_out)} calibrated the bundle's quantisation recipe; "
+            "give photos that it has not seen"
+        )
+    return cases, kept, left_out

@@ -25,6 +25,11 @@ def gap_weight(ldi: LDI, layer: int) -> np.ndarray:
     return ldi.occupancy[layer, 0] * np.maximum(gap, 0.0)
 
 
+def hides_anything(ldi: LDI) -> bool:
+    """Say whether any hidden layer holds more than crumbs (see `EMPTY_WEIGHT`)."""
+    return any(float(gap_weight(ldi, layer).mean()) >= EMPTY_WEIGHT for layer in range(1, ldi.layers))
+
+
 def weighted_iou(reference: np.ndarray, candidate: np.ndarray, empty: float = EMPTY_WEIGHT) -> float:
     """Return Σ min(w, w′) / Σ max(w, w′), with the floor for nearly empty layers.
 

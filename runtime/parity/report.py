@@ -11,7 +11,7 @@ class ParityReport(result.ParityReport):
     """A parity run; True only where there are candidates and every one passed.
 
     Attributes:
-        candidates: see `result.ParityReport`.
+        candidates, warnings: see `result.ParityReport`.
         photos: names of the photos, by index; not in parity.json.
         evidence: pictures of each candidate's worst photo, in the candidates' order; not in parity.json.
     """

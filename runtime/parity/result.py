@@ -28,6 +28,7 @@ class GateResult:
         value: the worst photo's, None where no photo measured it.
         worst_photo: index of that photo, None where there is none.
         passed: whether a value was measured and keeps the limit.
+        measured_on: on how many photos there was something to measure; None where that is no question.
     """
 
     name: str
@@ -35,6 +36,7 @@ class GateResult:
     value: float | None
     worst_photo: int | None
     passed: bool
+    measured_on: int | None = None
 
 
 @dataclass(frozen=True)
@@ -43,18 +45,22 @@ class CandidateResult:
 
     Attributes:
         format: onnx, coreml, tflite or torch.
-        precision: fp32, fp16 or int8.
+        precision: of `runtime.manifest.PRECISIONS`.
         backend: what ran it.
         simulated: whether the backend stands in for the real one.
         photos: how many photos were compared.
+        hidden: on how many of them the reference hides anything; on the others the layers' gap IoU says
+            nothing.
         ldi: aggregated LDI metrics, {metric: {"worst", "worst_photo", "median", "photos"}}.
         views: likewise, of the views.
         tensors: likewise, of the output tensors.
         stages: scores of stage attribution and stability, by stage.
-        error_budget: `quantization`, `conversion`, `kernels`; None where not measured.
+        error_budget: `quantization`, `conversion`, `kernels`; None where not measured (see `measure_budget`).
         gates: every limit.
         verdict: pass, fail or not_verified.
-        reason: why it was not verified, for people; empty otherwise.
+        reason: why it failed or was not verified, for people, where there is more to say than the gates do.
+        faults: what of its files is not as the recipe and the program say, a line each.
+        layers: of a quantised candidate, the tensors and weights that lose most by rounding alone.
 
     Raises:
         InputError: the verdict is not one of the three.
@@ -73,6 +79,9 @@ class CandidateResult:
     gates: list[GateResult] = field(default_factory=list)
     verdict: str = NOT_VERIFIED
     reason: str = ""
+    hidden: int | None = None
+    faults: list[str] = field(default_factory=list)
+    layers: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if self.verdict not in VERDICTS:
@@ -81,9 +90,15 @@ class CandidateResult:
 
 @dataclass(frozen=True)
 class ParityReport:
-    """All candidates of a run. True only where there are some and every one passed."""
+    """All candidates of a run. True only where there are some and every one passed.
+
+    Attributes:
+        candidates: each with its verdict.
+        warnings: what a reader must know of the run beside the verdicts.
+    """
 
     candidates: list[CandidateResult] = field(default_factory=list)
+    warnings: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.candidates) and all(c.verdict == PASS for c in self.candidates)
@@ -98,7 +113,12 @@ class ParityReport:
     def to_json(self) -> dict[str, Any]:
         """Return the content of parity.json; values that are not finite become null, which JSON can hold."""
         candidates = [_jsonable(dataclasses.asdict(c)) for c in self.candidates]
-        return {"schema_version": SCHEMA_VERSION, "metric_spec": METRIC_SPEC, "candidates": candidates}
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "metric_spec": METRIC_SPEC,
+            "warnings": list(self.warnings),
+            "candidates": candidates,
+        }
 
     def write(self, path: Path) -> None:
         """Write parity.json, whole or not at all, over an older one.
@@ -123,7 +143,8 @@ class ParityReport:
             if content.get(name) != known:
                 raise InputError(f"{source}: {name} must be {known}, got {content.get(name)!r}")
         try:
-            return cls([_candidate(candidate) for candidate in content["candidates"]])
+            warnings = tuple(str(warning) for warning in content.get("warnings", ()))
+            return cls([_candidate(candidate) for candidate in content["candidates"]], warnings)
         except (KeyError, TypeError) as error:
             raise InputError(f"{source}: a candidate is not as the schema says: {error}") from error
 

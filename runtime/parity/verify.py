@@ -12,12 +12,14 @@ from ...reference.ldi import LDI, OUTPUT_NAMES
 from ...reference.progress import track
 from ..bundle import Bundle, open_bundle
 from .aggregate import aggregate
-from .budget import error_budget
+from .budget import empty_budget
 from .candidates import Candidate, find_candidates, load, roundings, run
 from .cases import Case, PhotoPaths, photo_names, photo_paths, read_cases
 from .explain import explain
+from .faithful import check_faithful
 from .gates import DEFAULT_GATES, Gates, judge, load_gates, merge_gates, needs
-from .ldi_metrics import compare_ldi
+from .ldi_metrics import compare_ldi, hides_anything
+from .oracle import OracleRuns
 from .reference_runs import ReferenceRun, ReferenceRuns
 from .report import ParityReport
 from .result import FAIL, NOT_VERIFIED, CandidateResult, GateResult
@@ -53,7 +55,8 @@ def verify(
 
     Raises:
         InputError: a file, photo or gate cannot be used, a name is unknown, or the reference loaded now is
-            not the one that the bundle was made from. A missing backend raises nothing: its candidates are
+            not the one that the bundle was made from; or every photo calibrated the bundle's recipe (some of
+            them are left out, with a warning). A missing backend raises nothing: its candidates are
             `not_verified`.
     """
     bundle = bundle if isinstance(bundle, Bundle) else open_bundle(bundle)
@@ -62,19 +65,52 @@ def verify(
     for golden in bundle.manifest.golden:  # an app is tested by them: no bundle passes with others
         bundle.path(golden)
     paths = photo_paths(bundle.golden_photos() if photos is None else photos)
-    cases = read_cases(paths, [list(c.entries) for c in candidates])
+    cases, paths, left_out = read_cases(paths, [list(c.entries) for c in candidates], _calibrated(bundle))
     references = ReferenceRuns(bundle.manifest.pipeline)
     check_weights(bundle.manifest.weights, references.program(cases[0].size), str(bundle.folder))
     with _one_torch_thread():
         for size in sorted({case.size for case in cases}):
             _score_size(bundle, size, cases, candidates, references, limits)
         judged = [_judge(candidate, limits) for candidate in candidates]
+        oracles = OracleRuns(bundle, references)
         results, evidence = [], []
         for candidate, result in track(zip(candidates, judged, strict=True), "attributing", len(judged)):
-            explained, taken = explain(bundle, candidate, result, cases, references, pictures)
+            checked = check_faithful(bundle, candidate, result, cases, references, oracles)
+            explained, taken = explain(bundle, candidate, checked, cases, references, oracles, pictures)
             results.append(explained)
             evidence.append(taken)
-    return ParityReport(results, photo_names(paths), tuple(evidence))
+    warnings = _warnings(candidates, photo_names(paths), left_out)
+    return ParityReport(results, warnings, photo_names(paths), tuple(evidence))
+
+
+def _calibrated(bundle: Bundle) -> frozenset[str]:
+    """Return the digests of the photos that calibrated the bundle's recipe; none where it has no recipe."""
+    if bundle.manifest.recipe_hash is None:
+        return frozenset()
+    samples = bundle.recipe().data.get("samples", ())
+    return frozenset(str(s["sha256"]) for s in samples if isinstance(s, Mapping) and "sha256" in s)
+
+
+def _warnings(
+    candidates: Sequence[Candidate], names: Sequence[str], left_out: Sequence[Path]
+) -> tuple[str, ...]:
+    """Say what the figures do not: photos left out, and photos on which hidden layers could not be judged."""
+    warnings = []
+    if left_out:
+        listed = ", ".join(path.name for path in left_out)
+        warnings.append(
+            f"{len(left_out)} photo{'' if len(left_out) == 1 else 's'} left out, as the quantisation recipe "
+            f"was calibrated on them: {listed}"
+        )
+    compared = {index for c in candidates for scores in c.scores.values() for index in scores}
+    empty = sorted(compared - {index for c in candidates for index in c.hidden})
+    if empty:
+        listed = ", ".join(names[index] for index in empty)
+        warnings.append(
+            f"{len(empty)} of {len(compared)} photos hide nothing, so hidden layers were judged on "
+            f"{len(compared) - len(empty)}: {listed}"
+        )
+    return tuple(warnings)
 
 
 def _limits(gates: Path | str | Mapping[str, Any] | None) -> Gates:
@@ -120,6 +156,8 @@ def _score_size(
                 flip = needs("views.flip", candidate.precision, limits)
                 scores = _compare(reference, ldi, references, flip)
                 candidate.scores.setdefault(rounding, {})[case.index] = scores
+                if hides_anything(reference.ldi):
+                    candidate.hidden.add(case.index)
 
     with ThreadPoolExecutor(WORKERS) as pool:
         for case in track(members, f"verifying {size}", len(members)):
@@ -151,12 +189,17 @@ def _judge(candidate: Candidate, limits: Gates) -> CandidateResult:
         # A file that its real runtime refuses is a failure; one that our evaluator cannot run is unknown.
         verdict = FAIL if candidate.broken and not candidate.simulated else NOT_VERIFIED
         reason = candidate.missing or candidate.broken or ""
-        return CandidateResult(**{**common, "photos": 0}, verdict=verdict, reason=reason)
+        return CandidateResult(
+            **{**common, "photos": 0}, error_budget=empty_budget(), verdict=verdict, reason=reason
+        )
     aggregated = {
         rounding: _by_photo(aggregate([scores[index] for index in photos]), photos)
         for rounding, scores in candidate.scores.items()
     }
-    verdicts = {name: judge(scores, candidate.precision, limits) for name, scores in aggregated.items()}
+    hidden = len(candidate.hidden)
+    verdicts = {
+        name: judge(scores, candidate.precision, limits, hidden) for name, scores in aggregated.items()
+    }
     shown = aggregated[list(aggregated)[-1]]
     gates = [_harsher(same) for same in zip(*(gates for gates, _ in verdicts.values()), strict=True)]
     worst = next((v for v in (FAIL, NOT_VERIFIED) if v in {v for _, v in verdicts.values()}), None)
@@ -165,8 +208,9 @@ def _judge(candidate: Candidate, limits: Gates) -> CandidateResult:
         ldi=_part(shown, "ldi"),
         views=_part(shown, "views"),
         tensors=_part(shown, "tensors"),
-        error_budget=error_budget(candidate.precision, aggregated),
+        error_budget=empty_budget(),
         gates=gates,
+        hidden=hidden,
         verdict=worst or next(iter(verdicts.values()))[1],
         reason="a gate's metric was measured on no photo" if worst == NOT_VERIFIED else "",
     )

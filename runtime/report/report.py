@@ -14,6 +14,10 @@ from ..parity.aggregate import higher_is_better
 from ..parity.result import FAIL, METRIC_SPEC, NOT_VERIFIED, PASS, CandidateResult, GateResult
 from ..parity.scores import MOST_DB
 from ..profiling.host import this_host
+from .beside import Beside, read_beside
+from .budget import budget_rows
+from .pareto import scatters
+from .precisions import file_precisions
 
 if TYPE_CHECKING:
     from ..parity.report import ParityReport
@@ -22,12 +26,14 @@ if TYPE_CHECKING:
 METRIC_NAMES = {
     "nonfinite": "not finite",
     "ldi.order_violations": "order violations",
+    "recipe_scales": "scales not the recipe's",
+    "conversion.p99_abs": "operations, unrounded error",
     "ldi.gap_iou": "gap IoU",
     "views.psnr": "view PSNR (dB)",
     "views.psnr_disoccluded": "disoccluded PSNR (dB)",
     "views.flip": "ꟻLIP",
-    "tensors.disparity.max_abs": "disparity, largest error",
-    "tensors.color.max_abs": "colour, largest error",
+    "tensors.disparity.p99_abs": "disparity, 99 % within",
+    "tensors.color.p99_abs": "colour, 99 % within",
 }
 STAGE_WORDS = {
     "input": "how the photo enters",
@@ -43,6 +49,7 @@ def write_report(
     parity: "ParityReport",
     profile: "ProfileReport | None" = None,
     charts: Sequence[tuple[str, str]] | None = None,
+    folder: Path | None = None,
 ) -> None:
     """Write report.html, whole or not at all, over an older one.
 
@@ -52,9 +59,10 @@ def write_report(
         parity: from `verify`; without evidence the page has no pictures.
         profile: of the bundle, if it was measured.
         charts: (title, HTML fragment) of the profile; None takes those of `profiling.charts`.
+        folder: of the bundle, whose recipe, coverage and search are told of; None for the page's own.
 
     Raises:
-        InputError: it cannot be written.
+        InputError: it cannot be written, or a file that it tells of is damaged.
     """
     if charts is None:
         charts = []
@@ -62,7 +70,8 @@ def write_report(
             from ..profiling.charts import charts as draw
 
             charts = draw(profile)
-    text = render_report(manifest, parity, profile, charts)
+    beside = read_beside(Path(path).parent if folder is None else folder, manifest)
+    text = render_report(manifest, parity, profile, charts, beside)
     with atomic_file(Path(path), overwrite=True) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
@@ -72,6 +81,7 @@ def render_report(
     parity: "ParityReport",
     profile: "ProfileReport | None",
     charts: Sequence[tuple[str, str]],
+    beside: Beside | None = None,
 ) -> str:
     """Return the page; see `write_report`. Only chart fragments go in as they are, all else is escaped."""
     environment = Environment(
@@ -99,6 +109,10 @@ def render_report(
         metrics=list(dict.fromkeys(gate.name for c in parity.candidates for gate in c.gates)),
         rows=rows,
         simulated=any(candidate.simulated for candidate in parity.candidates),
+        warnings=parity.warnings,
+        precisions=file_precisions(manifest),
+        beside=beside or Beside(),
+        scatters=scatters(beside.search) if beside else [],
         profile=profile,
         charts=[(title, Markup(fragment)) for title, fragment in charts],
         host=this_host(),
@@ -157,7 +171,7 @@ def _row(candidate: CandidateResult, evidence: Any) -> dict[str, Any]:
         "gates": {gate.name: gate for gate in candidate.gates},
         "evidence": evidence,
         "finding": finding(candidate.stages),
-        "budget": _budget(candidate.precision, candidate.error_budget),
+        "budget": budget_rows(candidate.error_budget),
     }
 
 
@@ -171,30 +185,3 @@ def finding(stages: Mapping[str, Mapping[str, Any]]) -> str:
         out = f"{number(stage['made'])} of mean change made here, {number(stage['passed_on'])} passed on"
         return f"{stage['share']:.0%} of the view error comes from {STAGE_WORDS.get(name, name)}: {out}."
     return "No stage is to blame: the views are equal to 100 dB and more."
-
-
-def _budget(precision: str, budget: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return a line for each part of the error budget, saying why where it was not measured."""
-    quantized = precision == "int8"
-    unmeasured = "not measured: it needs the quantised torch program"
-    reasons = {
-        "quantization": unmeasured if quantized else "none: nothing is quantised",
-        "conversion": unmeasured,
-        "kernels": "not separable from conversion: one runtime ran the file",
-    }
-    lines = []
-    for name, reason in reasons.items():
-        figures = budget.get(name)
-        text = reason
-        if figures and "rounding" in figures:
-            ends = [f"rounding {end}: {_figures(part)}" for end, part in figures["rounding"].items()]
-            text = "; ".join(ends)
-        elif figures:
-            text = f"{_figures(figures)} (with {', '.join(figures['includes'])})"
-        lines.append((name, text))
-    return lines
-
-
-def _figures(figures: Mapping[str, Any]) -> str:
-    told = [(key, value) for key, value in figures.items() if key != "includes"]
-    return ", ".join(f"{METRIC_NAMES.get(name, name)} {number(value)}" for name, value in told)

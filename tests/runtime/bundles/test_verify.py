@@ -47,15 +47,20 @@ def test_a_faithful_export_passes(plain_bundle: Path, photos: list[Path], tmp_pa
     # Bit for bit equal here: no stage has a share in an error that is not there.
     assert not any(stage["cause"] for stage in candidate.stages.values())
     assert sum(stage["share"] for stage in candidate.stages.values()) in (0.0, pytest.approx(1.0))
-    assert candidate.error_budget["conversion"]["includes"] == ["kernels"]
+    assert "includes" not in candidate.error_budget["conversion"]
+    assert candidate.error_budget["unmeasured"] == {"quantization": "nothing is quantised"}
+    assert candidate.error_budget["conversion"]["tensors"]["disparity"]["max_abs"] < 1e-5
+    assert candidate.error_budget["kernels"]["tensors"]["disparity"]["max_abs"] < 1e-5
     report.write(tmp_path / "parity.json")
     content = json.loads((tmp_path / "parity.json").read_text())
     assert content == report.to_json()
     assert content["schema_version"] == content["metric_spec"] == 1
     fields = {"format", "precision", "backend", "simulated", "photos", "ldi", "views", "tensors", "stages"}
     assert fields | {"error_budget", "gates", "verdict"} <= set(content["candidates"][0])
-    assert set(content["candidates"][0]["error_budget"]) == {"quantization", "conversion", "kernels"}
-    assert set(content["candidates"][0]["gates"][0]) == {"name", "limit", "value", "worst_photo", "passed"}
+    parts = {"quantization", "conversion", "kernels"}
+    assert set(content["candidates"][0]["error_budget"]) == parts | {"photo", "unmeasured"}
+    fields = {"name", "limit", "value", "worst_photo", "passed", "measured_on"}
+    assert set(content["candidates"][0]["gates"][0]) == fields
     assert list(tmp_path.glob(".parity*")) == []
 
 

@@ -44,7 +44,13 @@ def test_directions():
 
 
 def test_default_gates_are_those_of_the_design():
-    assert DEFAULT_GATES["fp32"] == {"ldi.order_violations": 0, "ldi.gap_iou": 0.999, "views.psnr": 50}
+    assert DEFAULT_GATES["fp32"] == {
+        "ldi.order_violations": 0,
+        "tensors.disparity.p99_abs": 1e-5,
+        "tensors.color.p99_abs": 1e-5,
+        "ldi.gap_iou": 0.999,
+        "views.psnr": 50,
+    }
     assert DEFAULT_GATES["fp16"] == {"ldi.order_violations": 0, "ldi.gap_iou": 0.99, "views.psnr": 42}
     assert DEFAULT_GATES["int8"] == {
         "ldi.order_violations": 0,
@@ -53,6 +59,21 @@ def test_default_gates_are_those_of_the_design():
         "views.psnr_disoccluded": 30,
         "views.flip": 0.05,
     }
+
+
+def test_whatever_rounds_weights_has_the_gates_of_int8():
+    for precision in ("w8", "p6", "p4"):
+        assert DEFAULT_GATES[precision] == DEFAULT_GATES["int8"]
+        assert DEFAULT_GATES[precision] is not DEFAULT_GATES["int8"]
+
+
+def test_gates_say_on_how_many_photos_there_was_something_to_measure():
+    scores = aggregate([photo(inside=None), photo()])
+    gates = {gate.name: gate.measured_on for gate in judge(scores, "int8", hidden=1)[0]}
+    assert gates["ldi.gap_iou"] == 1
+    assert gates["views.psnr"] == 2
+    assert gates["views.psnr_disoccluded"] == 1
+    assert {gate.name: gate.measured_on for gate in judge(scores, "int8")[0]}["ldi.gap_iou"] == 2
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,9 @@ def test_verdict_and_exit_code(verdicts, truth, code):
 
 def test_written_and_read_again(tmp_path):
     gates = [GateResult("ldi.gap_iou", 0.99, 0.995, 3, True), GateResult("views.psnr", 42, None, None, False)]
-    report = ParityReport([candidate(gates=gates, ldi={"gap_iou": {"worst": 0.995, "worst_photo": 3}})])
+    report = ParityReport(
+        [candidate(gates=gates, ldi={"gap_iou": {"worst": 0.995, "worst_photo": 3}})], ("one left out",)
+    )
     report.write(tmp_path / "parity.json")
     assert ParityReport.read(tmp_path / "parity.json") == report
     content = json.loads((tmp_path / "parity.json").read_text())
@@ -38,7 +40,8 @@ def test_written_and_read_again(tmp_path):
         "format", "precision", "backend", "simulated", "photos", "ldi", "views", "tensors", "stages",
         "error_budget", "gates", "verdict",
     }  # fmt: skip
-    assert set(content["candidates"][0]["gates"][0]) == {"name", "limit", "value", "worst_photo", "passed"}
+    fields = {"name", "limit", "value", "worst_photo", "passed", "measured_on"}
+    assert set(content["candidates"][0]["gates"][0]) == fields
     report.write(tmp_path / "parity.json")  # over the older one
     assert [p.name for p in tmp_path.iterdir()] == ["parity.json"]
 

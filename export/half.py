@@ -15,6 +15,10 @@ Key = TypeVar("Key", bound=Hashable)
 
 REASON = "in half precision depth and geometry miss the gap-weighted IoU of 0.99 and layer 0 is not the photo"
 
+PINNED_REASON = (
+    "their values, or those they take, leave the range of half precision on the calibration photos"
+)
+
 
 @dataclass(frozen=True)
 class GraphNode:
@@ -24,11 +28,13 @@ class GraphNode:
         inputs: keys of the operations whose results it takes.
         network: it belongs to a network.
         convolution: it is one.
+        pinned: it has to stay in single precision (see `fp16_audit`).
     """
 
     inputs: Collection[Hashable] = field(default_factory=tuple)
     network: bool = False
     convolution: bool = False
+    pinned: bool = False
 
 
 def half_nodes(graph: Mapping[Key, GraphNode]) -> set[Key]:
@@ -39,7 +45,7 @@ def half_nodes(graph: Mapping[Key, GraphNode]) -> set[Key]:
 
     Returns:
         Keys of the operations of a network that come after a convolution of the same call of that network,
-        or are one, and before another.
+        or are one, and before another; without those that are pinned.
     """
     after: set[Hashable] = set()
     for key, node in graph.items():
@@ -49,9 +55,21 @@ def half_nodes(graph: Mapping[Key, GraphNode]) -> set[Key]:
     for key, node in reversed(list(graph.items())):
         if node.network and (node.convolution or key in before):
             before.update(name for name in node.inputs if name in graph)  # type: ignore[operator]
-    return {key for key, node in graph.items() if node.network and key in after and key in before}
+    return {key for key in graph if key in after and key in before and not graph[key].pinned}
 
 
 def in_scope(names: Collection[str], scopes: Collection[str]) -> bool:
     """Say whether one of the module names on a stack is a network, or inside one."""
     return any(name == scope or name.startswith(f"{scope}.") for name in names for scope in scopes)
+
+
+def is_pinned(names: Collection[str], scopes: Collection[str], pinned: Collection[str]) -> bool:
+    """Say whether the innermost module on a stack of names, outermost first, is among those pinned.
+
+    Args:
+        names: of the modules on the stack; names of other things among them are passed over.
+        scopes: names of the networks.
+        pinned: names of modules inside them.
+    """
+    inside = [name for name in names if in_scope([name], scopes)]
+    return bool(inside) and inside[-1] in pinned

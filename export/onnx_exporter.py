@@ -12,7 +12,7 @@ from ..reference.errors import MissingExtraError
 from ..runtime.manifest import ModelFile
 from .onnx_half import to_half
 from .protocol import Converted, exporters
-from .stages import StageProgram, network_scopes
+from .stages import StageProgram, network_scopes, pinned_scopes
 from .substitutions import replacements
 from .wrappers import Positional, channels_first_spec
 
@@ -58,7 +58,9 @@ def export_onnx(stage: StageProgram, targets: Mapping[str, Path]) -> list[Conver
     for precision in sorted(targets, reverse=True):
         pinned = 0
         if precision == "fp16":
-            pinned = to_half(model, scopes, network_scopes(wrapper))
+            pinned = to_half(
+                model, scopes, network_scopes(wrapper), pinned_scopes(wrapper, stage.pinned)
+            )
         proto = onnx_ir.to_proto(model)
         onnx.checker.check_model(proto, full_check=True)
         targets[precision].write_bytes(proto.SerializeToString())

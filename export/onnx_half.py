@@ -8,20 +8,26 @@ outputs of the graph, are rounded all the same.
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from .half import GraphNode, half_nodes, in_scope
+from .half import GraphNode, half_nodes, in_scope, is_pinned
 
 # Inputs that stay float32 by the operator's definition: Resize's scales (2); its region (1) is unused.
 _FLOAT_INPUTS = {"Resize": (1, 2)}
 _CONVOLUTIONS = ("Conv", "ConvTranspose")
 
 
-def to_half(model: Any, scopes: Mapping[int, tuple[str, ...]], networks: Collection[str]) -> int:
+def to_half(
+    model: Any,
+    scopes: Mapping[int, tuple[str, ...]],
+    networks: Collection[str],
+    pinned: Collection[str] = (),
+) -> int:
     """Turn the networks of a model to half precision in place (`half.half_nodes`).
 
     Args:
         model: an `onnx_ir.Model` in float32 whose values have types.
         scopes: by id of the node, the modules that it comes from.
         networks: names of the modules that are networks.
+        pinned: names of modules inside them that stay in single precision.
 
     Returns:
         How many float operations stay in single precision.
@@ -33,6 +39,7 @@ def to_half(model: Any, scopes: Mapping[int, tuple[str, ...]], networks: Collect
             inputs=[id(v.producer()) for v in node.inputs if v is not None and v.producer() is not None],
             network=in_scope(scopes.get(id(node), ()), networks),
             convolution=node.op_type in _CONVOLUTIONS,
+            pinned=is_pinned(scopes.get(id(node), ()), networks, pinned),
         )
         for node in nodes
     }

@@ -1,5 +1,6 @@
 """The parts of a program that are exported, with the names of their inputs and outputs."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -7,10 +8,10 @@ import torch
 from torch import nn
 
 from ..reference.errors import InputError
+from ..reference.folding import fold_batch_norms
 from ..reference.program import InpaintingStage, PhotoToLDI
 from ..reference.sizes import ProgramSize
 from ..runtime.manifest import STAGES
-from ..reference.folding import fold_batch_norms
 
 
 @dataclass(frozen=True)
@@ -65,15 +66,19 @@ class StageProgram:
         program: the reference, in evaluation mode.
         stage: one of `STAGES`.
         size: that the program was built for.
+        pinned: modules, by path in the program, that stay in single precision (see `fp16_audit`).
 
     Attributes:
         source: the reference's own module.
         inputs, outputs: see `Plane`.
     """
 
-    def __init__(self, program: PhotoToLDI, stage: str, size: ProgramSize) -> None:
+    def __init__(
+        self, program: PhotoToLDI, stage: str, size: ProgramSize, pinned: Collection[str] = ()
+    ) -> None:
         self.stage = stage
         self.size = size
+        self.pinned = frozenset(pinned)
         self.inputs, self.outputs = stage_planes(stage, program.layers)
         parts = {
             "program": program,
@@ -111,6 +116,22 @@ def network_scopes(module: nn.Module) -> tuple[str, ...]:
         if isinstance(child, InpaintingStage):
             scopes.append(f"{name}.network" if name else "network")
     return tuple(scopes)
+
+
+def pinned_scopes(module: nn.Module, pinned: Collection[str]) -> frozenset[str]:
+    """Return the names, inside `module`, of the modules of inpainting networks that stay single.
+
+    Args:
+        module: a stage or a wrapper of one.
+        pinned: paths in the program; those outside inpainting stay single anyhow.
+    """
+    return frozenset(
+        f"{name}.{path.removeprefix('inpainting.')}".removeprefix(".")
+        for name, child in module.named_modules()
+        if isinstance(child, InpaintingStage)
+        for path in pinned
+        if path.startswith("inpainting.")
+    )
 
 
 def _batch_norms(module: nn.Module) -> int:

@@ -11,6 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from ..reference.errors import InputError
 from ..runtime.manifest import ModelFile, Substitution
 from .counterparts import ADDED, COUNTERPARTS, NO_ARITHMETIC, REPLACED
+from .half import PINNED_REASON
 from .half import REASON as HALF_REASON
 from .protocol import Replacement
 from .stages import StageProgram
@@ -80,6 +81,9 @@ def replacements(
             ledger.append(Replacement(operation, f"{kind} ({count}×)", reason))
     if single:
         ledger.append(Replacement("half precision", f"single precision in {single} operations", HALF_REASON))
+        if stage.pinned:
+            modules = ", ".join(sorted(stage.pinned))
+            ledger.append(Replacement("half precision", f"single precision in {modules}", PINNED_REASON))
     return tuple(ledger)
 
 

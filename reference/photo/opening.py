@@ -21,7 +21,8 @@ FORMAT_NAMES = "JPEG, PNG, WebP, HEIC, AVIF, TIFF, BMP or GIF"
 MAX_PIXELS = 100_000_000
 
 _ORIENTATION_TAG = 0x0112
-_TURNS = {
+# What an EXIF orientation asks for; 1 is upright already.
+TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -61,8 +62,8 @@ def open_image(
         InputError: the file is missing, no file, unreadable, empty, of another kind, damaged or truncated,
             its size is outside the limits (at most 100 megapixels), or it is not as expected.
     """
-    with _opened(path, what) as stream:
-        with _strict_decoder(path, what):
+    with opened(path, what) as stream:
+        with strict_decoder(path, what):
             image: Image.Image = Image.open(stream, formats=_decoders())
         _check_size(image.size, path, what, min_side, max_aspect)
         if expected is not None and (image.format, image.mode, image.size) != expected:
@@ -70,13 +71,13 @@ def open_image(
                 f"the {what} {path} must be {_describe(*expected)}, "
                 f"got {_describe(image.format or '?', image.mode, image.size)}"
             )
-        with _strict_decoder(path, what):
+        with strict_decoder(path, what):
             if isinstance(image, TiffImagePlugin.TiffImageFile):
                 _check_tiff(image, path, what)
             image.load()
         # A HEIF header may state another size than its picture turns out to have.
         _check_size(image.size, path, what, min_side, max_aspect)
-        turn = _TURNS.get(_orientation(image))
+        turn = TURNS.get(orientation(image))
         kind, info = image.format, image.info
         if turn is not None:
             image = image.transpose(turn)
@@ -85,7 +86,7 @@ def open_image(
 
 
 @contextmanager
-def _opened(path: Path, what: str) -> Iterator[BinaryIO]:
+def opened(path: Path, what: str) -> Iterator[BinaryIO]:
     """Open a regular, non-empty file, with an `InputError` for everything else."""
     try:
         if path.is_dir():
@@ -105,7 +106,7 @@ def _opened(path: Path, what: str) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def _strict_decoder(path: Path, what: str) -> Iterator[None]:
+def strict_decoder(path: Path, what: str) -> Iterator[None]:
     """Let the decoder accept no truncated file, and turn whatever it raises into one line.
 
     Decoders meet hostile bytes and raise nearly anything (SyntaxError, struct.error, ValueError, OSError, …).
@@ -188,7 +189,7 @@ def _check_tiff(image: TiffImagePlugin.TiffImageFile, path: Path, what: str) -> 
         image.info[INVERTED] = tags.get(_TIFF_PHOTOMETRIC) == 0
 
 
-def _orientation(image: Image.Image) -> int:
+def orientation(image: Image.Image) -> int:
     """The EXIF orientation that is still to be applied; 1 where there is none or it cannot be read.
 
     Read after decoding: TIFF and HEIF are turned by their decoders, a PNG may have EXIF behind its pixels.

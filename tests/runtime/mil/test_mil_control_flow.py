@@ -61,7 +61,7 @@ def test_a_loop_runs_while_its_condition_holds(build, mb):
 def test_a_loop_without_an_end_is_refused(build, mb, monkeypatch):
     model = build(lambda x: doubling(mb, x), (2,))
     monkeypatch.setattr(evaluator, "MAX_ITERATIONS", 20)
-    with pytest.raises(InputError, match="while_loop.*more than 20 times"):
+    with pytest.raises(InputError, match=r"while_loop.*more than 20 times"):
         model.predict({"x": np.zeros(2, np.float32)})
 
 

@@ -37,7 +37,7 @@ def control(mb, x):
         return a, mb.add(x=n, y=1), mb.list_write(ls=items, index=n, value=a)
 
     items = mb.make_list(init_length=3, elem_shape=(1, 2, 4, 6))
-    a, n, items = mb.while_loop(
+    a, _, items = mb.while_loop(
         _cond=lambda a, n, items: mb.less(x=n, y=5), _body=body, loop_vars=(x, 0, items)
     )
     last = mb.gather(x=mb.list_gather(ls=items, indices=[4, 0]), indices=[1, 0], axis=0)

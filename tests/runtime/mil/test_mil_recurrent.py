@@ -66,7 +66,7 @@ def test_lstm_with_peepholes_and_clip(build, mb):
     zeros = np.zeros((2, 2), np.float32)
 
     def program(x):
-        whole, h, c = mb.lstm(
+        _, h, c = mb.lstm(
             x=x, initial_h=zeros, initial_c=zeros, weight_ih=w_x, weight_hh=w_h, bias=b, peephole=p,
             clip=np.float32(0.3), activation="scaled_tanh", cell_activation="relu", output_sequence=True,
         )  # fmt: skip
@@ -176,7 +176,7 @@ def test_an_index_outside_is_refused(build, mb):
             "out": mb.scatter(data=x, indices=np.array([3], np.int32), updates=np.ones((1, 2), np.float32))
         }
 
-    with pytest.raises(InputError, match="scatter.*indices 3..3 leave an axis of 3"):
+    with pytest.raises(InputError, match=r"scatter.*indices 3..3 leave an axis of 3"):
         build(program, (3, 2)).predict({"x": np.zeros((3, 2), np.float32)})
 
 

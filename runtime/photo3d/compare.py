@@ -59,47 +59,50 @@ def parse_other(text: str, bundle: object) -> Other:
     return Other(folder=folder)
 
 
-def write_comparison(
-    path: Path,
-    other: Other,
-    photo: np.ndarray,
-    source: Source,
-    *,
-    mine: tuple[Path, str],
-    bundle: Path | None,
-    size: ProgramSize | None,
-) -> None:
-    """Write a page with a line to move between a 3D photo and another, both under one camera.
+def compare_folders(path: Path, mine: tuple[Path, str], other: Path, parallax: float) -> None:
+    """Write a page with a line to move between two 3D photos on disk, both under one camera.
+
+    Both are shrunk the same way from what is on disk, so that no difference is of this page's making.
 
     Args:
         path: of the page.
-        other: see `parse_other`.
-        photo: (H, W, 3) uint8.
-        source: of the 3D photo.
-        mine: its folder `ldi`, and its name.
-        bundle: that made it, if one did.
-        size: of the bundle's program.
+        mine: the left one's folder, and its name.
+        other: the right one's folder.
+        parallax: of the left one's layers.
 
     Raises:
-        InputError: the other cannot be read, is of another size, or the bundle has no such file.
+        InputError: layers cannot be read, or differ in size.
+    """
+    left, right = (shrink(read_ldi(folder / "ldi"), MAX_SIDE) for folder in (mine[0], other))
+    _write(path, left, right, (mine[1], other.resolve().name), parallax)
+
+
+def compare_files(
+    path: Path, photo: np.ndarray, source: Source, other: Other, bundle: Path, size: ProgramSize | None
+) -> None:
+    """Write a page with a line to move between two files of one bundle, both under one camera.
+
+    Args:
+        path: of the page.
+        photo: (H, W, 3) uint8.
+        source: of the left side.
+        other: with the right side's backend and precision.
+        bundle: that made the left side.
+        size: of the bundle's program; None takes the one that suits the photo.
+
+    Raises:
+        InputError: the bundle has no such file.
         BackendUnavailableError, MissingExtraError: the backend is not here.
     """
-    parallax = source.layering.max_parallax
-    if other.folder is not None:
-        # Both shrunk from what is on disk, so that no difference is of our making.
-        left, right = (_shrunk(folder) for folder in (mine[0], other.folder / "ldi"))
-        names = (mine[1], other.folder.resolve().name)
-    else:
-        assert bundle is not None
-        against = from_bundle(photo, bundle, other.backend, other.precision, size)
-        left, right = layers_at(photo, source, MAX_SIDE), layers_at(photo, against, MAX_SIDE)
-        names = (_short(source), _short(against))
+    against = from_bundle(photo, bundle, other.backend, other.precision, size)
+    left, right = layers_at(photo, source, MAX_SIDE), layers_at(photo, against, MAX_SIDE)
+    names = (_short(source), _short(against))
+    _write(path, left, right, names, source.layering.max_parallax)
+
+
+def _write(path: Path, left: LDI, right: LDI, names: tuple[str, str], parallax: float) -> None:
     title = f"{names[0]} and {names[1]}"
     write_viewer(path, left, other=right, names=names, parallax=parallax, title=title)
-
-
-def _shrunk(folder: Path) -> LDI:
-    return shrink(read_ldi(folder), MAX_SIDE)
 
 
 def _short(source: Source) -> str:

@@ -13,7 +13,7 @@ from ...reference.fullres import FullLayer, full_resolution
 from ...reference.fullres.files import fill_folder
 from ...reference.photo.decode import read_photo
 from ...reference.sizes import ProgramSize
-from .compare import parse_other, write_comparison
+from .compare import compare_files, compare_folders, parse_other
 from .outputs import Outputs, Scene, write_outputs
 from .pictures import unstretched, write_depth
 from .record import Record, file_digest
@@ -107,16 +107,11 @@ def make_3d_photo(
         stem = Path(photo_path).stem
         scene = Scene(pixels, lambda side: layers_at(pixels, source, side), parallax, stem, Path(photo_path))
         remarks = write_outputs(folder, scene, outputs)
-        if other is not None:
-            write_comparison(
-                folder / "compare.html",
-                other,
-                pixels,
-                source,
-                mine=(folder / "ldi", destination.name),
-                bundle=None if bundle is None else Path(bundle),
-                size=size,
-            )
+        page = folder / "compare.html"
+        if other is not None and other.folder is not None:
+            compare_folders(page, (folder, destination.resolve().name), other.folder, parallax)
+        elif other is not None and bundle is not None:
+            compare_files(page, pixels, source, other, Path(bundle), size)
         record = Record(
             made_by=source.made_by,
             simulated=source.simulated,

@@ -1,14 +1,15 @@
 """Writing a bundle: models, golden vectors, manifest and model card, complete or not at all (DESIGN §4)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..reference.config import PipelineConfig
 from ..reference.errors import InputError
 from ..reference.files import atomic_folder, check_new
 from ..reference.progress import track
+from ..reference.quantized.recipe import Recipe
 from ..reference.sizes import LANDSCAPE, PORTRAIT, ProgramSize, parse_size
 from ..runtime.manifest import (
     FORMATS,
@@ -21,10 +22,21 @@ from ..runtime.manifest import (
     digest,
 )
 from .card import write_card
-from .protocol import EXPORTED_PRECISIONS, ExportedFile, check_formats, check_precisions
+from .protocol import (
+    EXPORTED_PRECISIONS,
+    RECIPE_PRECISIONS,
+    ExportedFile,
+    check_formats,
+    check_precisions,
+    offers,
+)
+from .quantisation import Quantisation
 from .versions import tool_versions
 from .worker import Task
 from .workers import convert_all
+
+if TYPE_CHECKING:
+    import torch
 
 MANIFEST = "manifest.json"
 
@@ -41,6 +53,8 @@ def export_bundle(
     stages: bool = False,
     overwrite: bool = False,
     on_folder: Callable[[Path], None] | None = None,
+    recipe: Recipe | None = None,
+    recipe_weights: Mapping[str, "torch.Tensor"] | None = None,
 ) -> Path:
     """Export a pipeline as a bundle.
 
@@ -48,36 +62,42 @@ def export_bundle(
         config: the pipeline.
         destination: the bundle's folder, which appears when it is complete.
         formats: "onnx", "coreml", "tflite".
-        precisions: "fp32", "fp16".
+        precisions: of `PRECISIONS`; one that only some of the formats have is written in those.
         sizes: of the program; None for both orientations of the phone's default.
         stages: also export depth, layering and inpainting, each on its own, under `stages/`.
         overwrite: replace what is at `destination`, once the new bundle is complete.
         on_folder: called with the complete folder before it takes its place; what it writes there is part of
             the bundle, and an error that it raises leaves nothing.
+        recipe: of the quantised networks, needed for int8 and w8; written into the bundle for them.
+        recipe_weights: the weights that the recipe's repairs changed, by "NETWORK.PARAMETER".
 
     Returns:
         `destination`.
 
     Raises:
-        InputError: an unknown or unavailable format, precision, size or network, or a destination that exists
-            or cannot be written.
+        InputError: an unknown or unavailable format, precision, size or network, no recipe for int8 or w8, or
+            a destination that exists or cannot be written.
         MissingExtraError: a converter is not installed (exit code 3).
         ExportFailedError: a converter cannot convert the program.
     """
     formats = tuple(dict.fromkeys(formats))
     precisions = tuple(dict.fromkeys(precisions))
-    check_precisions(precisions)
     check_formats(formats)
+    check_precisions(precisions, formats)
+    quantisation = _quantisation(precisions, recipe, recipe_weights)
     chosen = _sizes(sizes)
     destination = Path(destination)
     check_new(destination, overwrite)
     wanted = STAGES if stages else STAGES[:1]
     with atomic_folder(destination, overwrite) as folder:
         weights, golden = _write_golden(folder, config, chosen, wanted)
+        if quantisation is not None:
+            quantisation.write(folder)
         tasks = [
-            Task(config, str(size), name, precisions, wanted, str(folder))
+            Task(config, str(size), name, own, wanted, str(folder))
             for name in sorted(formats, key=_SLOWEST_FIRST.index)
             for size in chosen
+            if (own := tuple(p for p in precisions if offers(name, p)))
         ]
         exported: list[ExportedFile] = []
         for files in track(convert_all(tasks), "converting", total=len(tasks)):
@@ -89,6 +109,7 @@ def export_bundle(
             golden=golden,
             sizes=tuple(str(size) for size in chosen),
             preprocessing=PREPROCESSING,
+            recipe_hash=None if quantisation is None else quantisation.recipe.hash,
             substitutions=merged([s for file in exported for s in file.substitutions]),
             versions=tool_versions(formats),
         )
@@ -121,6 +142,18 @@ def merged(substitutions: Sequence[Substitution]) -> tuple[Substitution, ...]:
         if key not in found or entry.max_abs_error > found[key].max_abs_error:
             found[key] = entry
     return tuple(found[key] for key in sorted(found))
+
+
+def _quantisation(
+    precisions: Sequence[str], recipe: Recipe | None, weights: Mapping[str, "torch.Tensor"] | None
+) -> Quantisation | None:
+    """Return the recipe where a precision needs one."""
+    asked = [p for p in precisions if p in RECIPE_PRECISIONS]
+    if not asked:
+        return None
+    if recipe is None:
+        raise InputError(f"{' and '.join(asked)} need a quantisation recipe (recipe.json): none was given")
+    return Quantisation(recipe, weights)
 
 
 def _sizes(sizes: Sequence[ProgramSize | str] | None) -> tuple[ProgramSize, ...]:

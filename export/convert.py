@@ -6,18 +6,23 @@ from pathlib import Path
 
 import numpy as np
 
+from ..reference.errors import InputError
 from ..reference.program import PhotoToLDI
 from ..reference.sizes import ProgramSize
 from ..runtime.backends.canonical import run_canonical
 from ..runtime.backends.loader import open_runner
 from .golden import Planes, golden_photo, stage_tensors
+from .operations import with_operations
 from .protocol import (
+    RECIPE_PRECISIONS,
     ExportedFile,
     Exporter,
     check_formats,
     check_precisions,
     exporters,
+    offers,
 )
+from .quantisation import Quantisation
 from .stages import StageProgram, stage_planes
 from .substitutions import ledger, measured_error
 
@@ -41,6 +46,7 @@ def export_stage(
     format: str,
     targets: Mapping[str, Path],
     golden: tuple[Planes, Planes],
+    quantisation: Quantisation | None = None,
 ) -> list[ExportedFile]:
     """Convert one stage to one format in several precisions, and measure each file on the golden tensors.
 
@@ -51,17 +57,28 @@ def export_stage(
         format: "onnx", "coreml" or "tflite".
         targets: the file of each precision.
         golden: the stage's inputs and what the reference makes of them.
+        quantisation: needed for int8 and w8.
 
     Raises:
-        InputError: an unknown stage, format or precision, or one that is not exported.
+        InputError: an unknown stage, format or precision, one that the format or stage does not have, or no
+            recipe for it.
         MissingExtraError: the converter is not installed.
     """
-    check_precisions(tuple(targets))
+    check_targets(targets, format, stage, quantisation)
     convert = exporter_of(format)
     inputs, expected = golden
+    written = []
+    plain = {p: path for p, path in targets.items() if p not in RECIPE_PRECISIONS}
+    if plain:
+        written += convert(StageProgram(program, stage, size), plain)
+    for precision in (p for p in RECIPE_PRECISIONS if p in targets):
+        assert quantisation is not None
+        quantised = quantisation.program(program, precision, format, size)
+        written += convert(StageProgram(quantised, stage, size), {precision: targets[precision]})
     exported = []
-    for converted in convert(StageProgram(program, stage, size), targets):
-        entry = converted.entry
+    for converted in written:
+        slots = None if quantisation is None else quantisation.slots(program, converted.entry, size)
+        entry = with_operations(converted.entry, targets[converted.entry.precision], slots)
         runner = open_runner(targets[entry.precision], entry)
 
         def run(tensors: Mapping[str, np.ndarray], entry=entry, runner=runner) -> dict[str, np.ndarray]:  # type: ignore[no-untyped-def]
@@ -72,8 +89,27 @@ def export_stage(
     return exported
 
 
+def check_targets(
+    targets: Mapping[str, Path], format: str, stage: str, quantisation: Quantisation | None
+) -> None:
+    """Refuse precisions that cannot be written; see `export_stage`."""
+    check_formats((format,))
+    check_precisions(tuple(targets), (format,))
+    for precision in targets:
+        if not offers(format, precision, stage):
+            raise InputError(f"{stage} holds no network: there is no {precision} file of it")
+        if precision in RECIPE_PRECISIONS and quantisation is None:
+            raise InputError(f"{precision} needs a quantisation recipe (recipe.json): none was given")
+
+
 def export_file(
-    program: PhotoToLDI, stage: str, size: ProgramSize, format: str, precision: str, path: Path
+    program: PhotoToLDI,
+    stage: str,
+    size: ProgramSize,
+    format: str,
+    precision: str,
+    path: Path,
+    quantisation: Quantisation | None = None,
 ) -> ExportedFile:
     """Convert one stage to one file; see `export_stage`, which shares the work between precisions."""
     _, pixels = golden_photo(size)
@@ -82,4 +118,4 @@ def export_file(
     tensors = stage_tensors(program, photo)[stage]
     golden = ({p.name: tensors[p.name] for p in inputs}, {p.name: tensors[p.name] for p in outputs})
     path.parent.mkdir(parents=True, exist_ok=True)
-    return export_stage(program, stage, size, format, {precision: path}, golden)[0]
+    return export_stage(program, stage, size, format, {precision: path}, golden, quantisation)[0]

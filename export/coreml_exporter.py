@@ -7,6 +7,7 @@ coremltools 9.0 (DESIGN §5).
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import torch
 from ..reference.errors import MissingExtraError
 from ..runtime.manifest import ModelFile
 from .half import GraphNode, half_nodes, in_scope
+from .palette import palette
 from .protocol import Converted, exporters
 from .stages import StageProgram, network_scopes
 from .substitutions import replacements
@@ -23,6 +25,13 @@ from .wrappers import ImageInput, channels_first_spec, image_spec, is_photo
 
 # Operations that only carry values; they are neither computed nor counted.
 _CARRIERS = ("const",)
+
+# It divides the two scales of a sum and that of its result by one of them: a quicker sum, but then the file
+# no longer holds the recipe's numbers.
+_RESCALES = "common::distributive_quantized_binary_op_scale_normalization"
+
+# Per weight tensor, 16 or 64 values; every weight is an index into them.
+PALETTE_BITS = {"p4": 4, "p6": 6}
 
 
 @exporters.register("coreml")
@@ -47,7 +56,10 @@ def export_coreml(stage: StageProgram, targets: Mapping[str, Path]) -> list[Conv
             inputs=[_input(ct, plane, stage) for plane in stage.inputs],
             outputs=[ct.TensorType(name=plane.name, dtype=np.float32) for plane in stage.outputs],
             skip_model_load=True,
+            pass_pipeline=_passes(ct),
         )
+        if precision in PALETTE_BITS:
+            model = _with_palettes(model, PALETTE_BITS[precision])
         model.short_description = f"{stage.stage} of photo to layered depth image, {stage.size}, {precision}"
         model.save(str(path))
         # coremltools writes its debug handles beside the model; nothing reads them.
@@ -91,7 +103,7 @@ def mark_half(graph: torch.fx.Graph, networks: Collection[str]) -> set[int]:
 
 def _precision(ct: Any, precision: str, half: set[int], outside: list[str]) -> Any:
     """Return coremltools' compute precision; what it keeps in single precision is noted in `outside`."""
-    if precision == "fp32":
+    if precision != "fp16":
         return ct.precision.FLOAT32
     from coremltools.converters.mil.mil.scope import ScopeSource
 
@@ -104,6 +116,25 @@ def _precision(ct: Any, precision: str, half: set[int], outside: list[str]) -> A
         return False
 
     return ct.transform.FP16ComputePrecision(op_selector=chosen)
+
+
+def _passes(ct: Any) -> Any:
+    """Return coremltools' default passes without the one that changes a recipe's numbers."""
+    passes = ct.PassPipeline.DEFAULT
+    passes.remove_passes({_RESCALES})
+    return passes
+
+
+def _with_palettes(model: Any, bits: int) -> Any:
+    """Return a model whose larger weights (2048 numbers or more) are indices into palettes.
+
+    One palette a weight tensor, without scales per channel: coremltools 9.0 writes a broken model with
+    those. The palettes are ours because coremltools' k-means needs scikit-learn.
+    """
+    from coremltools.optimize import coreml as compress
+
+    each = compress.OpPalettizerConfig(mode="custom", lut_function=partial(palette, bits=bits))
+    return compress.palettize_weights(model, compress.OptimizationConfig(global_config=each))
 
 
 def _input(ct: Any, plane: Any, stage: StageProgram) -> Any:

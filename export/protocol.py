@@ -13,8 +13,15 @@ from ..runtime.manifest import FORMATS, PRECISIONS, ModelFile, Substitution
 if TYPE_CHECKING:
     from .stages import StageProgram
 
-# What `--precision` may ask for; int8 needs a quantisation recipe, which no exporter applies yet.
+# What is exported where nothing is asked for; all of `PRECISIONS` may be.
 EXPORTED_PRECISIONS = ("fp32", "fp16")
+
+# They take their numbers from a quantisation recipe.
+RECIPE_PRECISIONS = ("int8", "w8")
+# They change networks alone: a stage without one (layering) has no file in them.
+NETWORK_PRECISIONS = (*RECIPE_PRECISIONS, "p6", "p4")
+# Palettes are Core ML's own compression.
+_OF_ONE_FORMAT = {"p6": "coreml", "p4": "coreml"}
 
 # The packages that converting to a format and running the result need, by the extra that installs them.
 CONVERTERS = {
@@ -101,19 +108,28 @@ def check_formats(formats: tuple[str, ...]) -> None:
                 raise MissingExtraError(module, name, f"exporting to {name}")
 
 
-def check_precisions(precisions: tuple[str, ...]) -> None:
-    """Refuse precisions that are unknown or not exported.
+def check_precisions(precisions: tuple[str, ...], formats: tuple[str, ...] = FORMATS) -> None:
+    """Refuse precisions that are unknown, or that none of the formats has.
 
     Raises:
-        InputError: names those there are.
+        InputError: names those there are, or the format that has it.
     """
     if not precisions:
-        raise InputError(f"no precision to export: give some of {', '.join(EXPORTED_PRECISIONS)}")
+        raise InputError(f"no precision to export: give some of {', '.join(PRECISIONS)}")
     for name in precisions:
         if name not in PRECISIONS:
-            raise InputError(f"unknown precision {name!r}; known: {', '.join(EXPORTED_PRECISIONS)}")
-        if name not in EXPORTED_PRECISIONS:
-            raise InputError(f"precision {name!r} is not exported yet: use {', '.join(EXPORTED_PRECISIONS)}")
+            raise InputError(f"unknown precision {name!r}; known: {', '.join(PRECISIONS)}")
+        if not any(offers(format, name) for format in formats):
+            raise InputError(
+                f"precision {name!r} is offered by {_OF_ONE_FORMAT[name]} alone, not by {', '.join(formats)}"
+            )
+
+
+def offers(format: str, precision: str, stage: str = "program") -> bool:
+    """Say whether a stage has a file in a format and precision."""
+    if stage == "layering" and precision in NETWORK_PRECISIONS:
+        return False
+    return _OF_ONE_FORMAT.get(precision, format) == format
 
 
 def _installed(module: str) -> bool:

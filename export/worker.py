@@ -15,7 +15,7 @@ from ..reference.config import LayeringConfig, PipelineConfig
 from ..reference.errors import LdikitError
 from ..reference.sizes import parse_size
 from ..runtime.manifest import ModelFile, Substitution, TensorSpec
-from .protocol import ExportedFile, file_path
+from .protocol import RECIPE_PRECISIONS, ExportedFile, file_path, offers
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,8 @@ class Task:
         format: to convert to.
         precisions: of the files.
         stages: to convert, one after the other.
-        bundle: the folder to write into, which holds the golden vectors already.
+        bundle: the folder to write into, which holds the golden vectors already, and the recipe where a
+            precision needs one.
     """
 
     config: PipelineConfig
@@ -63,6 +64,7 @@ def read_results(raw: list[dict[str, Any]]) -> list[ExportedFile]:
                 TensorSpec(**{**spec, "shape": tuple(spec["shape"]), "range": tuple(spec["range"])})
                 for spec in entry[side]
             )
+        entry["not_int8"] = tuple(entry["not_int8"])
         substitutions = tuple(Substitution(**raw_one) for raw_one in item["substitutions"])
         files.append(ExportedFile(ModelFile(**entry), substitutions))
     return files
@@ -81,19 +83,25 @@ def convert(task: Task) -> list[ExportedFile]:
     from ..reference.pipeline import build_program
     from .convert import export_stage
     from .golden import read_stage
+    from .quantisation import Quantisation
 
     torch.set_num_threads(1)
     size = parse_size(task.size)
     bundle = Path(task.bundle)
     program = build_program(task.config, size.height, size.width)
+    quantisation = Quantisation.read(bundle) if set(task.precisions) & set(RECIPE_PRECISIONS) else None
     exported = []
     for stage in task.stages:
-        paths = {p: file_path(stage, task.size, task.format, p) for p in task.precisions}
+        paths = {
+            p: file_path(stage, task.size, task.format, p)
+            for p in task.precisions
+            if offers(task.format, p, stage)
+        }
         targets = {precision: bundle / path for precision, path in paths.items()}
         for target in targets.values():
             target.parent.mkdir(parents=True, exist_ok=True)
         golden = read_stage(bundle, size, stage, program.layers)
-        for file in export_stage(program, stage, size, task.format, targets, golden):
+        for file in export_stage(program, stage, size, task.format, targets, golden, quantisation):
             entry = replace(file.entry, path=paths[file.entry.precision])
             exported.append(ExportedFile(entry, file.substitutions))
     return exported

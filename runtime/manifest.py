@@ -11,7 +11,8 @@ from ..reference.errors import InputError
 
 SCHEMA_VERSION = 1
 FORMATS = ("onnx", "coreml", "tflite")
-PRECISIONS = ("fp32", "fp16", "int8")
+# "w8": int8 weights, float activations; "p6" and "p4": weights of a palette of 6 or 4 bits.
+PRECISIONS = ("fp32", "fp16", "int8", "w8", "p6", "p4")
 STAGES = ("program", "depth", "layering", "inpainting")
 LARGEST_MANIFEST_BYTES = 16 << 20
 
@@ -53,6 +54,10 @@ class ModelFile:
         sha256: of the file, or of the folder (see `digest`).
         bytes: size on disk.
         inputs, outputs: in the file's own order.
+        operations: how many operations of each kind are computed in which precision: kind, as the format
+            calls it, → precision → count. Operations that compute on no floats are left out.
+        not_int8: every operation that the quantisation recipe has in int8 and that is computed otherwise, as
+            "NETWORK/TENSOR: KIND in PRECISION".
     """
 
     path: str
@@ -64,6 +69,8 @@ class ModelFile:
     bytes: int
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
+    operations: dict[str, dict[str, int]] = field(default_factory=dict)
+    not_int8: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -107,7 +114,7 @@ class Manifest:
         golden: every file of golden/.
         sizes: the program's sizes, "HEIGHTxWIDTH".
         preprocessing: in words and numbers, what an app does before the model.
-        recipe_hash: of the quantisation recipe, None without int8.
+        recipe_hash: of the quantisation recipe (recipe.json), None without int8 and w8.
         substitutions: see `Substitution`.
         versions: of every tool that made the bundle.
     """
@@ -214,7 +221,12 @@ def _tensor(raw: dict[str, Any]) -> TensorSpec:
 
 def _model_file(raw: dict[str, Any]) -> ModelFile:
     tensors = {name: tuple(_tensor(t) for t in raw[name]) for name in ("inputs", "outputs")}
-    file = ModelFile(**{**raw, **tensors})
+    operations = {
+        str(kind): {str(precision): int(count) for precision, count in counts.items()}
+        for kind, counts in raw.get("operations", {}).items()
+    }
+    listed = tuple(str(line) for line in raw.get("not_int8", ()))
+    file = ModelFile(**{**raw, **tensors, "operations": operations, "not_int8": listed})
     for value, known, what in (
         (file.format, FORMATS, "format"),
         (file.precision, PRECISIONS, "precision"),

@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from ..backends.onnxruntime_backend import INT8_AS_ON_ARM, LOG_ERRORS
+
 # Inferences whose operations are averaged; the one before them is left out as warm-up.
 RUNS = 3
 
@@ -82,7 +84,8 @@ def onnxruntime_operations(
         options.profile_file_prefix = str(Path(folder) / "trace")
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
-        options.log_severity_level = 3
+        options.log_severity_level = LOG_ERRORS
+        options.add_session_config_entry(*INT8_AS_ON_ARM)
         session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         for _ in range(runs + 1):
             session.run(None, dict(inputs))

@@ -37,7 +37,8 @@ class OperationPrecision:
 
     Attributes:
         kind: as the format calls it.
-        precision: "int8", "fp16" or "fp32".
+        precision: "int8", "fp16", "fp32"; "hybrid" where floats meet int8 weights in one operation; "unknown"
+            where the runtime has merged it with others.
         slot: the recipe's own operation that it is; None for one that was never to be int8.
     """
 

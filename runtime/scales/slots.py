@@ -1,4 +1,4 @@
-"""Where a quantised file must hold which number: the tensors and layers of a recipe in the order of the program.
+"""Where a quantised file must hold which number: tensors and layers of a recipe in the order of the program.
 
 Converters rename everything but keep the order in which operations are computed. So the n-th rounded tensor
 of a file is the n-th of the program, and the n-th int8 layer the n-th layer: that is how a number in a file
@@ -7,11 +7,14 @@ finds its name again.
 
 from dataclasses import dataclass
 
+from torch import fx
+
 from ...reference.errors import InputError
 from ...reference.program import PhotoToLDI
 from ...reference.quantized.points import find_points
 from ...reference.quantized.program import network_graphs
 from ...reference.quantized.recipe import Recipe
+from ...reference.quantized.trace import ACTIVATIONS
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ def expected_slots(program: PhotoToLDI, recipe: Recipe, stage: str, height: int,
 
     Args:
         program: the float reference of the recipe's pipeline, in evaluation mode, built for this size.
-        recipe: without activations, slots of weights alone.
+        recipe: of the file; for w8 the one whose activations stay float.
         stage: "program", "depth", "layering" or "inpainting".
         height, width: of the program.
 
@@ -84,13 +87,17 @@ def expected_slots(program: PhotoToLDI, recipe: Recipe, stage: str, height: int,
     for network, graph in network_graphs(program, height, width).items():
         if network in wanted:
             held = recipe.network(network)
-            points = find_points(graph, held.float_layers)
-            given = [
+            points = find_points(graph, held.float_layers, held.weight_only_layers)
+            nodes = list(graph.graph.nodes)
+            tensors = [
                 (points.activations[node.name], _operation(node) if node.name in points.operations else "")
-                for node in graph.graph.nodes
-                if held.activations and node.name in points.activations
+                for node in nodes
+                if node.name in points.activations
             ]
-            by_network[network] = given, list(points.layers.values())
+            by_network[network] = (
+                tensors,
+                [points.weights[node.name] for node in nodes if node.name in points.weights],
+            )
     return Slots(
         tuple(
             Slot(network, call, "activation", name, operation)
@@ -105,14 +112,10 @@ def expected_slots(program: PhotoToLDI, recipe: Recipe, stage: str, height: int,
     )
 
 
-def _operation(node: object) -> str:
+def _operation(node: fx.Node) -> str:
     """Return the kind of a graph's node; an activation function that ends a layer is that layer."""
-    from ...reference.quantized.trace import ACTIVATIONS
-
-    target = node.target  # type: ignore[attr-defined]
-    if target in ACTIVATIONS:
-        target = node.all_input_nodes[0].target  # type: ignore[attr-defined]
-    return str(target).split(".")[1]
+    computing = node.all_input_nodes[0] if node.target in ACTIVATIONS else node
+    return str(computing.target).split(".")[1]
 
 
 def check_count(what: str, found: int, slots: tuple[Slot, ...], source: object) -> None:

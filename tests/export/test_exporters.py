@@ -119,9 +119,11 @@ def test_names_of_files():
     assert file_path("depth", "384x512", "tflite", "fp32") == "stages/depth-384x512.fp32.tflite"
 
 
-def test_int8_is_refused_by_name():
-    with pytest.raises(InputError, match=r"int8.*fp32, fp16"):
-        check_precisions(("fp32", "int8"))
+def test_precisions_that_no_format_has_are_refused_by_name():
+    check_precisions(("fp32", "int8", "w8", "p4"))
+    check_precisions(("p6",), ("onnx", "coreml"))
+    with pytest.raises(InputError, match=r"'p4' is offered by coreml alone, not by onnx, tflite"):
+        check_precisions(("fp32", "p4"), ("onnx", "tflite"))
     with pytest.raises(InputError, match=r"fp64.*fp32, fp16"):
         check_precisions(("fp64",))
     with pytest.raises(InputError, match="no precision"):

@@ -29,6 +29,7 @@ def calibrate(
     observer: str = DEFAULT_OBSERVER,
     kept: Mapping[str, KeptLayers] | None = None,
     weights_sha256: Mapping[str, str] | None = None,
+    weights: Mapping[str, torch.Tensor] | None = None,
 ) -> Recipe:
     """Return the recipe of a pipeline.
 
@@ -39,13 +40,14 @@ def calibrate(
             largest magnitude.
         kept: by network: layers that are not, or not wholly, int8.
         weights_sha256: of the float networks, for the recipe.
+        weights: repaired weights to observe the networks with, by "NETWORK.PARAMETER".
 
     Raises:
         InputError: an unknown observer, no usable sample, fewer of them than the observer needs, or a value
             that is not finite (names the tensor and the photo).
     """
     make = observers.get(observer)
-    runs = NetworkRuns(config, kept)
+    runs = NetworkRuns(config, kept, weights)
     seen: dict[str, dict[str, Observer]] = {}
     sizes: set[tuple[int, int]] = set()
     for sample in track(samples, "calibrating", total=len(samples)):

@@ -10,7 +10,7 @@ from ..reference.config import PipelineConfig
 from ..reference.pipeline import build_program
 from ..reference.program import PhotoToLDI
 from ..reference.quantized.points import Points, find_points
-from ..reference.quantized.program import network_graphs
+from ..reference.quantized.program import load_graph_weights, network_graphs
 from ..reference.quantized.watching import named_tensors, network_calls
 
 
@@ -41,14 +41,21 @@ class NetworkRuns:
     Args:
         config: the pipeline.
         kept: by network ("depth", "inpaint"): which layers are not, or not wholly, int8.
+        weights: repaired weights of the traced networks, by "NETWORK.PARAMETER"; the programs keep their own.
 
     Raises:
         InputError: a network is unknown or its weights do not fit.
     """
 
-    def __init__(self, config: PipelineConfig, kept: Mapping[str, KeptLayers] | None = None) -> None:
+    def __init__(
+        self,
+        config: PipelineConfig,
+        kept: Mapping[str, KeptLayers] | None = None,
+        weights: Mapping[str, torch.Tensor] | None = None,
+    ) -> None:
         self.config = config
         self.kept = kept or {}
+        self._weights = weights
         self._programs: dict[tuple[int, int], PhotoToLDI] = {}
         self._networks: dict[tuple[int, int], dict[str, Tracked]] = {}
 
@@ -62,6 +69,9 @@ class NetworkRuns:
         """Return the networks of one size, by "depth" and "inpaint"."""
         if (height, width) not in self._networks:
             graphs = network_graphs(self.program(height, width), height, width)
+            if self._weights is not None:
+                for stage, graph in graphs.items():
+                    load_graph_weights(graph, stage, self._weights)
             self._networks[height, width] = {
                 stage: Tracked(graph, self._points(stage, graph)) for stage, graph in graphs.items()
             }

@@ -5,7 +5,7 @@ of every variant, and all layers that a variant computes as one that has been ru
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from typing import Any
 
 import torch
@@ -15,6 +15,7 @@ from ...reference.errors import InputError
 from ...reference.quantized.points import find_points
 from ...reference.quantized.qdq import check_fits, weight_of
 from ...reference.quantized.recipe import INT8_MAX, INT8_MIN, ActivationScale, NetworkRecipe
+from ...reference.quantized.trace import CONVOLUTIONS
 
 Known = dict[str, torch.Tensor]
 """Results of nodes by what computed them (see `FakeQuantized`), for one and the same input."""
@@ -135,6 +136,10 @@ class FakeQuantized(nn.Module):
         with torch.no_grad():
             return _Run(self, self.known).run(*inputs)
 
+    def steps(self, *inputs: torch.Tensor) -> Generator[tuple[fx.Node, torch.Tensor], torch.Tensor, None]:
+        """Run up to each convolution, yield it with its result before rounding; go on with what is sent."""
+        return _Run(self, None).steps(*inputs)
+
     def watch(self, *inputs: torch.Tensor) -> dict[str, torch.Tensor]:
         """Run the network and return the result of every operation, as its users see it, by node."""
         found: dict[str, torch.Tensor] = {}
@@ -168,6 +173,10 @@ class _Run(fx.Interpreter):
         return result
 
     def _compute(self, node: fx.Node) -> Any:
+        return self.rounded(node, self.operate(node))
+
+    def operate(self, node: fx.Node) -> Any:
+        """Return what an operation gives before it is rounded."""
         edges = self._network._edges.get(node.name, {})
 
         def fetch(source: fx.Node) -> Any:
@@ -178,6 +187,21 @@ class _Run(fx.Interpreter):
         kwargs = fx.node.map_arg(node.kwargs, fetch)
         if node.name in self._network._weights:
             args[1] = self._network._weights[node.name]
-        result = node.target(*args, **kwargs)  # type: ignore[operator]
+        return node.target(*args, **kwargs)  # type: ignore[operator]
+
+    def rounded(self, node: fx.Node, result: Any) -> Any:
+        """Return what an operation's users see of its result."""
         entry = self._network._outputs.get(node.name)
         return result if entry is None else round_activation(result, entry)
+
+    def steps(self, *inputs: torch.Tensor) -> Generator[tuple[fx.Node, torch.Tensor], torch.Tensor, None]:
+        """See `FakeQuantized.steps`."""
+        self.args_iter = iter(inputs)
+        for node in self._network.graph.graph.nodes:
+            if node.target in CONVOLUTIONS:
+                changed = yield node, self.operate(node)
+                self.env[node] = self.rounded(node, changed)
+            else:
+                self.env[node] = self.run_node(node)
+            for done in self.user_to_last_uses.get(node, []):
+                del self.env[done]

@@ -1,14 +1,19 @@
-"""TFLite: through litert-torch, channels last in and out; fp16 keeps the weights in half precision."""
+"""TFLite: through litert-torch, channels last in and out, in every precision."""
 
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
+from torch import nn
+
 from ..reference.errors import MissingExtraError
 from ..runtime.manifest import ModelFile
+from ..runtime.recipe import RECIPE_PRECISIONS
 from .protocol import Converted, exporters
 from .stages import StageProgram
 from .substitutions import replacements
+from .tflite_int8 import faithful_conversion, int8_config
+from .tflite_shields import shielded
 from .wrappers import ChannelsLast, channels_last_spec
 
 
@@ -18,6 +23,10 @@ def export_tflite(stage: StageProgram, targets: Mapping[str, Path]) -> list[Conv
 
     fp16 is what TFLite calls float16 quantisation: weights are stored in half precision; a CPU widens them
     and computes in single precision, a GPU delegate may compute in half.
+
+    For int8 and w8 the stage holds quantise and dequantise operations around float weights, and what it says
+    is what the file does. w8 stores weights as int8 with one scale a channel; they are widened once, when
+    the file is loaded.
     """
     try:
         import litert_torch
@@ -29,7 +38,14 @@ def export_tflite(stage: StageProgram, targets: Mapping[str, Path]) -> list[Conv
         name: tensor.permute(0, 2, 3, 1).contiguous()
         for name, tensor in zip(names, stage.example(), strict=True)
     }
-    model = litert_torch.convert(ChannelsLast(stage).eval(), sample_kwargs=example)
+    module: nn.Module = ChannelsLast(stage).eval()
+    quantised = any(precision in RECIPE_PRECISIONS for precision in targets)
+    if quantised:
+        module = shielded(module)
+    with faithful_conversion():
+        model = litert_torch.convert(
+            module, sample_kwargs=example, quant_config=int8_config() if quantised else None
+        )
     single = model.model_content()
     written = []
     for precision, path in sorted(targets.items()):

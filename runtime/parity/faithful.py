@@ -47,7 +47,7 @@ def check_faithful(
 
     Two gates: `recipe_scales`, how many scales and zero points are not the recipe's; `conversion.p99_abs`,
     how far the file without the rounding of its activations is from the torch program without it, on one
-    photo a size (only in formats where rounding can be taken out).
+    photo a size.
 
     Returns:
         the result with both gates and `faults`: each names the network and the tensor or layer, or the stage.
@@ -84,8 +84,6 @@ def check_faithful(
         except (InputError, *_ABSENT) as error:
             faults.append(f"{entry.path}: cannot be run without rounding: {error}")
             continue
-        if ldi is None:
-            continue
         change, fault = _operations(ldi, case, references, oracles)
         measured[case.index] = change
         if fault:
@@ -102,9 +100,9 @@ def check_faithful(
     return _judged(result, gates, faults, unknown)
 
 
-def _run_unrounded(bundle: Bundle, entry: ModelFile, case: Case) -> LDI | None:
+def _run_unrounded(bundle: Bundle, entry: ModelFile, case: Case) -> LDI:
     runner = open_unrounded(bundle.path(entry), entry)
-    return None if runner is None else LDI.from_tensors(run_program(runner, entry, case.photo))
+    return LDI.from_tensors(run_program(runner, entry, case.photo))
 
 
 def _operations(ldi: LDI, case: Case, references: ReferenceRuns, oracles: OracleRuns) -> tuple[float, str]:

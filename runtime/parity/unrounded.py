@@ -18,27 +18,35 @@ from ..backends.protocol import Runner
 from ..manifest import ModelFile
 
 
-def open_unrounded(path: Path, entry: ModelFile) -> Runner | None:
+def open_unrounded(path: Path, entry: ModelFile) -> Runner:
     """Load an int8 or w8 file without the rounding of its activations.
-
-    Returns:
-        None for TFLite, whose int8 operations hold no float form of themselves.
 
     Raises:
         MissingExtraError, BackendUnavailableError: the runtime is not here.
         InputError: the file cannot be read.
     """
-    return _OPENERS[entry.format](path, entry) if entry.format in _OPENERS else None
+    return _OPENERS[entry.format](path, entry)
 
 
 def _open_onnx(path: Path, entry: ModelFile) -> Runner:
-    from ..scales.onnx_file import _load
+    from ..scales.onnx_file import load_model
 
-    model = _load(path)
+    model = load_model(path)
     without_rounding(model)
+    return _open_content(model.SerializeToString(), path, entry)
+
+
+def _open_tflite(path: Path, entry: ModelFile) -> Runner:
+    from .unrounded_tflite import widened
+
+    return _open_content(widened(path), path, entry)
+
+
+def _open_content(content: bytes, path: Path, entry: ModelFile) -> Runner:
+    """Load what was made of a file, from a temporary one; runtimes have read it when they are loaded."""
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "unrounded.onnx"
-        file.write_bytes(model.SerializeToString())
+        file = Path(folder) / path.name
+        file.write_bytes(content)
         try:
             return open_literal(file, entry)
         except InputError as error:
@@ -98,4 +106,8 @@ def _open_coreml(path: Path, entry: ModelFile) -> Runner:
     return EvaluatorRunner(MilModel(path, function, model.inputs, model.outputs), entry)
 
 
-_OPENERS: dict[str, Callable[[Path, ModelFile], Runner]] = {"onnx": _open_onnx, "coreml": _open_coreml}
+_OPENERS: dict[str, Callable[[Path, ModelFile], Runner]] = {
+    "onnx": _open_onnx,
+    "coreml": _open_coreml,
+    "tflite": _open_tflite,
+}

@@ -44,6 +44,16 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def _command(options: argparse.Namespace) -> str:
+    """The command line that chooses the same tests, without where the results go."""
+    command = ["python tests/conformance/run.py", "--all" if options.all else ""]
+    command += [
+        f"--{name} {getattr(options, name):g}" for name in ("fraction", "minutes") if getattr(options, name)
+    ]
+    command += [f"--suite {options.suite}" if options.suite else ""]
+    return " ".join(filter(None, [*command, "--write"]))
+
+
 def main() -> int:
     """Run what the command line asks for, print a summary, and return the exit code."""
     options = _options()
@@ -71,8 +81,7 @@ def main() -> int:
     if options.json:
         options.json.write_text(json.dumps([result.as_json() for result in results], indent=1) + "\n")
     if options.write:
-        arguments = [argument for argument in sys.argv[1:] if argument != "--write"]
-        write(_REPORT, results, " ".join(["python tests/conformance/run.py", *arguments]))
+        write(_REPORT, results, _command(options))
     sys.stdout.write(summary(results) + "\n")
     return 0 if all(result.good for result in results) else 1
 

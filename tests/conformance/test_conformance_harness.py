@@ -18,7 +18,7 @@ from milsuite.outcomes import (
     verdict,
 )
 from milsuite.patches import HALF_ATOL, HALF_RTOL, Tolerance, Unusable, is_test_code
-from milsuite.suites import SUITES, Suite, chosen, shard
+from milsuite.suites import SUITES, Suite, sample, shard
 
 OPS = SUITES["ops"]
 
@@ -73,14 +73,21 @@ def test_a_message_is_one_line_that_does_not_change_from_run_to_run() -> None:
 
 def test_a_sample_is_stable_nested_and_of_its_size() -> None:
     nodes = [f"iOS14/test_conv.py::TestConv::test[{i}]" for i in range(4000)]
-    tenth = {node for node in nodes if chosen(node, 0.1)}
+    tenth = sample(nodes, 0.1)
     assert 320 < len(tenth) < 480
-    assert tenth < {node for node in nodes if chosen(node, 0.3)}
-    assert all(chosen(node, 1.0) for node in nodes)
-    assert chosen("a[<f at 0x7f01>]", 0.37) == chosen("a[<f at 0x7e99>]", 0.37)
+    assert tenth == sample(nodes, 0.3)[: len(tenth)]
+    assert sorted(sample(nodes, 1.0)) == sorted(nodes)
+    assert len(sample(["a[<f at 0x7f01>]"], 0.37)) == len(sample(["a[<f at 0x7e99>]"], 0.37))
     halves = [sum(shard(node, 2) == i for node in tenth) for i in (0, 1)]
     assert sum(halves) == len(tenth)
     assert min(halves) > 0.35 * len(tenth)
+
+
+def test_a_sample_can_have_a_case_of_every_function() -> None:
+    nodes = [f"test_a.py::test_{name}[{i}]" for name in "xyz" for i in range(20)]
+    chosen = sample(nodes, 0.0, each=True)
+    assert sorted(node.split("[")[0][-1] for node in chosen) == ["x", "y", "z"]
+    assert set(chosen) < set(sample(nodes, 0.2, each=True))
 
 
 def test_a_test_counts_for_each_of_its_operations() -> None:
@@ -226,7 +233,7 @@ def test_a_suite_from_start_to_end(tmp_path: Path) -> None:
     (root / "mini" / "tests").mkdir(parents=True)
     (root / "mini" / "tests" / "test_mini.py").write_text(TESTS)
     (root / "mini" / "tests" / "test_broken.py").write_text("import no_such_module\n")
-    suite = Suite("mini", "Mini", "mini/tests", 1.0, 0.9)
+    suite = Suite("mini", "Mini", "mini/tests", 1.0, False, 0.9)
     done = runner.run(suite, root, tmp_path, limit=20)
     verdicts = {record.node.split("::")[1]: (record.verdict, record.reason) for record in done.records}
     assert {name: verdict for name, (verdict, _) in verdicts.items()} == {

@@ -84,6 +84,7 @@ def verdict(outcome: str, message: str, seen: Observation) -> tuple[str, str]:
 _VARIABLE = (
     (re.compile(r"\S*/\S+\.mlpackage"), "the model"),
     (re.compile(r"0x[0-9a-f]+"), "0x…"),
+    (re.compile(r"(?<=File \")[^\"']*"), "…"),
     (re.compile(r"(/[\w.+-]+){3,}"), "…"),
 )
 

@@ -25,7 +25,7 @@ from .patches import (
     stand_in_for,
     watch_comparisons,
 )
-from .suites import chosen, number, shard
+from .suites import number, sample, shard
 
 CONFIG = "LDIKIT_CONFORMANCE"
 
@@ -38,6 +38,7 @@ class Config:
         root: the folder of the installed coremltools.
         folder: the suite's folder, from there.
         fraction: the part of its tests to run.
+        each: whether to run one case of every test function beside it.
         shard: the number of this process.
         shards: how many there are.
         limit: seconds that a test may take.
@@ -48,6 +49,7 @@ class Config:
     root: str
     folder: str
     fraction: float
+    each: bool
     shard: int
     shards: int
     limit: float
@@ -132,15 +134,12 @@ class Conformance:
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         config = self.config
-        mine = {
-            name: item
-            for item in items
-            if chosen(name := self._name(item.nodeid), config.fraction)
-            and shard(name, config.shards) == config.shard
-            and name not in self._done
-        }
-        # In the order of the numbers that samples are chosen by, so that a run cut short is a smaller sample.
-        items[:] = [mine[name] for name in sorted(mine, key=number)]
+        by_name = {self._name(item.nodeid): item for item in items}
+        items[:] = [
+            by_name[name]
+            for name in sample(by_name, config.fraction, config.each)
+            if shard(name, config.shards) == config.shard and name not in self._done
+        ]
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed or report.skipped:

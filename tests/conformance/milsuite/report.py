@@ -75,6 +75,8 @@ class Result:
         part = (
             "all tests" if self.fraction == 1 else f"{100 * self.fraction:.3g} % of the tests, chosen by hash"
         )
+        if self.suite.each and self.fraction < 1:
+            part += ", and one case of every test function"
         return f"{part}, cut off by the time limit" if self.cut_off else part
 
     def as_json(self) -> dict[str, Any]:
@@ -114,7 +116,7 @@ def _kind(reason: str) -> str:
 
 def _table(header: str, rows: list[list[object]]) -> list[str]:
     columns = header.split("|")
-    rule = "|".join("---" if i == 0 else "---:" for i in range(len(columns)))
+    rule = "|".join("---" if i == 0 or name == "because" else "---:" for i, name in enumerate(columns))
     body = ["| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in rows]
     return [f"| {' | '.join(columns)} |", f"|{rule}|", *body, ""]
 

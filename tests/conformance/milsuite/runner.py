@@ -9,7 +9,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from .outcomes import FAILED, Record
+from .outcomes import FAILED, Record, one_line
 from .plugin import CONFIG, Config
 from .report import Result
 from .suites import Suite
@@ -99,7 +99,7 @@ def read(files: list[Path]) -> tuple[list[Record], dict[str, str]]:
         for text in file.read_text().splitlines():
             line = json.loads(text)
             if "module" in line:
-                modules[line["module"]] = line["error"]
+                modules[line["module"]] = one_line(line["error"])
             elif "verdict" in line:
                 line["operations"] = tuple(line["operations"])
                 records[line["node"]] = Record(**line)
@@ -129,7 +129,7 @@ def run(
     started = time.monotonic()
     files = [folder / f"{suite.name}-{i}of{processes}.jsonl" for i in range(processes)]
     configs = [
-        Config(str(root), suite.folder, fraction, i, processes, limit, str(file))
+        Config(str(root), suite.folder, fraction, suite.each, i, processes, limit, str(file))
         for i, file in enumerate(files)
     ]
     cut_off = False

@@ -1,6 +1,7 @@
 """Which tests there are: two suites of coremltools, and a choice among them that stays the same."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -14,6 +15,7 @@ class Suite:
         title: what it is called in the report.
         folder: where its tests are, inside the installed coremltools package.
         sample: the part of its tests that is run by default: about 3 minutes on two cores for both suites.
+        each: whether a sample also has one case of every test function.
         least: the part of the counted tests that must pass.
     """
 
@@ -21,14 +23,15 @@ class Suite:
     title: str
     folder: str
     sample: float
+    each: bool
     least: float
 
 
 SUITES = {
     suite.name: suite
     for suite in (
-        Suite("ops", "Operations", "converters/mil/mil/ops/tests", 0.03, 0.995),
-        Suite("torch", "Torch frontend", "converters/mil/frontend/torch/test", 0.01, 0.99),
+        Suite("ops", "Operations", "converters/mil/mil/ops/tests", 0.03, True, 0.995),
+        Suite("torch", "Torch frontend", "converters/mil/frontend/torch/test", 0.01, False, 0.99),
     )
 }
 
@@ -44,11 +47,28 @@ def number(node: str) -> int:
     return int.from_bytes(sha256(_ADDRESS.sub("", node).encode()).digest()[:4], "big")
 
 
-def chosen(node: str, fraction: float) -> bool:
-    """Whether a sample of this size has the test in it; a larger sample holds all of a smaller one."""
-    return number(node) < fraction * 2**32
+def sample(nodes: Iterable[str], fraction: float, each: bool = False) -> list[str]:
+    """Choose tests by their numbers; a larger sample holds all of a smaller one.
+
+    Args:
+        nodes: pytest's names of all tests of a suite.
+        fraction: the part of them to choose.
+        each: choose one case of every test function beside them.
+
+    Returns:
+        The chosen ones in the order of their numbers, so that a run cut short is a smaller sample.
+    """
+    ordered = sorted(nodes, key=number)
+    first: dict[str, str] = {}
+    for node in ordered:
+        first.setdefault(node.split("[")[0], node)
+    return [
+        node
+        for node in ordered
+        if number(node) < fraction * 2**32 or (each and first[node.split("[")[0]] == node)
+    ]
 
 
 def shard(node: str, shards: int) -> int:
-    """Which of several processes runs the test; independent of `chosen`."""
+    """Which of several processes runs the test; independent of `sample`."""
     return int.from_bytes(sha256(f"shard {_ADDRESS.sub('', node)}".encode()).digest()[:4], "big") % shards

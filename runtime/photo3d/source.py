@@ -1,6 +1,6 @@
-"""Where the layers of a 3D photo come from: the float reference, a bundle, or the user's own depth."""
+"""Where the layers of a 3D photo come from: the float reference, a bundle, or depth that is given."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +9,12 @@ from PIL import Image
 from ...reference.config import LayeringConfig, PipelineConfig
 from ...reference.errors import InputError
 from ...reference.fullres import full_resolution
+from ...reference.layering.one_layer import hold_on_one_layer
 from ...reference.ldi import LDI
-from ...reference.photo.depth_map import read_depth_map
-from ...reference.sizes import MULTIPLE, ProgramSize
+from ...reference.photo.depth_map import fit_disparity, load_depth_map
+from ...reference.photo.embedded import EmbeddedDepth
+from ...reference.photo.mask import fit_mask
+from ...reference.sizes import MULTIPLE, ProgramSize, choose_size
 from ..backends.protocol import BACKEND_OF_FORMAT
 from ..bundle import open_bundle
 
@@ -32,6 +35,7 @@ class Source:
         detail: (H, W) float32 of the photo's own size, if disparity is known there; else None.
         made_by: what made the layers, in words.
         simulated: not by the runtime that a phone would use but by our model of it.
+        warnings: remarks on the depth, one line each.
     """
 
     ldi: LDI
@@ -40,14 +44,41 @@ class Source:
     detail: np.ndarray | None
     made_by: str
     simulated: bool = False
+    warnings: tuple[str, ...] = ()
 
 
-def from_reference(photo: np.ndarray, config: PipelineConfig, size: ProgramSize | None) -> Source:
-    """Run the float pipeline on a photo (H, W, 3) uint8."""
-    from ...reference.pipeline import Reference
+def from_reference(
+    photo: np.ndarray, config: PipelineConfig, size: ProgramSize | None, mask: np.ndarray | None = None
+) -> Source:
+    """Run the float pipeline on a photo (H, W, 3) uint8.
 
-    ldi = Reference(config, size)(photo)
-    return Source(ldi, ldi.disparity[0, 0], config.layering, None, f"the float reference ({config.name})")
+    Args:
+        photo: the photo.
+        config: the pipeline.
+        size: at which it runs; None chooses it from the photo.
+        mask: (H, W) bool, what stays on one layer: see `hold_on_one_layer`.
+
+    Raises:
+        InputError: a network is unknown or its weights do not fit, or the mask cannot be used.
+    """
+    import torch
+
+    from ...reference.photo.resize import to_program
+    from ...reference.pipeline import Reference, as_ldi
+
+    reference = Reference(config, size)
+    made_by = f"the float reference ({config.name})"
+    if mask is None:
+        ldi = reference(photo)
+        return Source(ldi, ldi.disparity[0, 0], config.layering, None, made_by)
+    chosen = size or choose_size(*photo.shape[:2])
+    program = reference.program(chosen)
+    with torch.inference_mode():
+        tensor = torch.from_numpy(to_program(photo, chosen.height, chosen.width))
+        disparity = program.depth(tensor)
+        held = _held(disparity[0, 0].numpy(), mask, program.layering.layering.slope)
+        ldi = as_ldi(program.layer(tensor, torch.from_numpy(held)[None, None]))
+    return Source(ldi, disparity[0, 0].numpy(), config.layering, None, f"{made_by}, your mask")
 
 
 def from_bundle(
@@ -91,31 +122,85 @@ def from_bundle(
     )
 
 
-def from_depth_map(photo: np.ndarray, path: Path, config: PipelineConfig, size: ProgramSize | None) -> Source:
+def from_depth_map(
+    photo: np.ndarray,
+    path: Path,
+    config: PipelineConfig,
+    size: ProgramSize | None,
+    kind: str = "disparity",
+    mask: np.ndarray | None = None,
+) -> Source:
     """Layer a photo (H, W, 3) uint8 by the user's own depth, at the photo's own size up to `LONGEST`.
 
     Args:
         photo: the photo.
-        path: see `read_depth_map`.
+        path: see `load_depth_map`.
         config: its inpainting and layering are used, its depth network is not.
         size: fixes the size at which it is layered.
+        kind: of the map's numbers, see `load_depth_map`.
+        mask: see `from_reference`.
 
     Raises:
-        InputError: the map cannot be used.
+        InputError: the map or mask cannot be used.
     """
+    height, width = photo.shape[:2]
+    own = load_depth_map(path, height, width, kind)
+    notes = []
+    if own.shape[0] > height and own.shape[1] > width:
+        notes.append(
+            f"the depth map {path.name} is larger than the photo ({own.shape[1]}×{own.shape[0]} pixels, not "
+            f"{width}×{height}) and was averaged down"
+        )
+    if own.min() == own.max():
+        notes.append(f"the depth map {path.name} is the same everywhere: is it the right file?")
+    source = _layered(photo, own, config, size, mask)
+    return replace(source, made_by=f"your depth map {path.name} and {source.made_by}", warnings=tuple(notes))
+
+
+def from_embedded(
+    photo: np.ndarray,
+    depth: EmbeddedDepth,
+    config: PipelineConfig,
+    size: ProgramSize | None,
+    mask: np.ndarray | None = None,
+) -> Source:
+    """Layer a photo (H, W, 3) uint8 by the depth that it carries, as by a depth map of the user's.
+
+    Args:
+        photo: the photo.
+        depth: what `find_embedded_depth` found; its disparity is stretched to [0, 1].
+        config: see `from_depth_map`, as for the rest.
+        size: of the layering.
+        mask: see `from_reference`.
+
+    Raises:
+        InputError: the mask cannot be used.
+    """
+    low, high = float(depth.disparity.min()), float(depth.disparity.max())
+    source = _layered(photo, (depth.disparity - low) / np.float32(high - low), config, size, mask)
+    return replace(source, made_by=f"the depth in the photo ({depth.source}) and {source.made_by}")
+
+
+def _layered(
+    photo: np.ndarray,
+    own: np.ndarray,
+    config: PipelineConfig,
+    size: ProgramSize | None,
+    mask: np.ndarray | None,
+) -> Source:
+    """Layer a photo by a disparity of whatever size, (h, w) float32 in [0, 1]."""
     import torch
 
     from ...reference.photo.resize import to_program
     from ...reference.pipeline import Reference, as_ldi
 
     height, width = photo.shape[:2]
-    given = read_depth_map(path, height, width)
+    given = fit_disparity(own, height, width)
     share = min(1.0, LONGEST / max(height, width))
     inner = (size.height, size.width) if size else (round(height * share), round(width * share))
     inner = (max(inner[0], 1), max(inner[1], 1))
-    own = _long_side(path)
-    if own < FINE * max(inner):
-        disparity = _fitted(photo, path, own, inner, config.layering)
+    if max(own.shape) < FINE * max(inner):
+        disparity = _fitted(photo, own, inner, config.layering)
     else:
         # Picked, not averaged: the mean of two surfaces is on neither.
         picked = Image.fromarray(given).resize(inner[::-1], Image.Resampling.NEAREST)
@@ -123,33 +208,34 @@ def from_depth_map(photo: np.ndarray, path: Path, config: PipelineConfig, size: 
     padding = ((0, -inner[0] % MULTIPLE), (0, -inner[1] % MULTIPLE))
     padded = ProgramSize(max(inner[0] + padding[0][1], 64), max(inner[1] + padding[1][1], 64))
     padding = ((0, padded.height - inner[0]), (0, padded.width - inner[1]))
+    program = Reference(config, padded).program(padded)
+    detail = given if max(own.shape) >= FINE * max(height, width) else None
+    if mask is not None:
+        disparity = _held(disparity, mask, program.layering.layering.slope)
+        if detail is not None:
+            detail = _held(detail, mask, 0.5 / (config.layering.max_parallax * max(height, width)))
     color = np.pad(to_program(photo, *inner), ((0, 0), (0, 0), *padding), mode="edge")
     plane = np.pad(disparity, padding, mode="edge")
-    program = Reference(config, padded).program(padded)
     with torch.inference_mode():
         layers = as_ldi(program.layer(torch.from_numpy(color), torch.from_numpy(plane)[None, None]))
     crop = (..., slice(inner[0]), slice(inner[1]))
     ldi = LDI(*(np.ascontiguousarray(p[crop]) for p in (layers.color, layers.disparity, layers.occupancy)))
-    detail = given if own >= FINE * max(height, width) else None
-    return Source(ldi, given, config.layering, detail, f"your depth map {path.name} and the float reference")
+    made_by = "the float reference" + ("" if mask is None else ", your mask")
+    return Source(ldi, given, config.layering, detail, made_by)
 
 
-def _long_side(path: Path) -> int:
-    """Return the long side of a depth map that `read_depth_map` has accepted."""
-    try:
-        with Image.open(path) as image:
-            return max(image.size)
-    except OSError:
-        return int(max(np.lib.format.open_memmap(path, mode="r").shape))
+def _held(disparity: np.ndarray, mask: np.ndarray, slope: float) -> np.ndarray:
+    """Hold what a mask of the photo's size marks on one layer."""
+    return hold_on_one_layer(disparity, fit_mask(mask, *disparity.shape), slope)
 
 
 def _fitted(
-    photo: np.ndarray, path: Path, own: int, inner: tuple[int, int], layering: LayeringConfig
+    photo: np.ndarray, own: np.ndarray, inner: tuple[int, int], layering: LayeringConfig
 ) -> np.ndarray:
-    """Bring a coarse depth map to (height, width) `inner`, its edges fitted to the photo's."""
-    share = own / max(inner)
+    """Bring a coarse disparity to (height, width) `inner`, its edges fitted to the photo's."""
+    share = max(own.shape) / max(inner)
     height, width = max(round(inner[0] * share), 8), max(round(inner[1] * share), 8)
-    coarse = read_depth_map(path, height, width)[None, None]
+    coarse = fit_disparity(own, height, width)[None, None]
     single = LDI(np.zeros((1, 3, height, width), np.float32), coarse, np.ones_like(coarse))
     small = np.asarray(Image.fromarray(photo).resize(inner[::-1], Image.Resampling.BOX))
     return next(full_resolution(small, single, layering)).disparity

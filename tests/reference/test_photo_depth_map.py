@@ -223,3 +223,39 @@ def test_real_phone_depth(name: str) -> None:
         values = np.asarray(raw.convert("L")).astype(float)
     assert disparity.shape == (height, width)
     assert np.abs(disparity - (values - values.min()) / np.ptp(values)).max() < 1e-6
+
+
+def test_inverted_is_the_same_turned_round(tmp_path: Path) -> None:
+    values = ramp(32, 64, 40, 200).round().astype(np.uint8)
+    Image.fromarray(values).save(tmp_path / "d.png")
+    near = read_depth_map(tmp_path / "d.png", 32, 64)
+    assert np.abs(read_depth_map(tmp_path / "d.png", 32, 64, "inverted") - (1 - near)).max() < 1e-6
+
+
+def test_distances_become_disparity(tmp_path: Path) -> None:
+    np.save(tmp_path / "d.npy", np.repeat(np.array([[1000, 2000, 4000]], np.uint16), 8, 0).repeat(4, 1))
+    # 1, 1/2 and 1/4, stretched from [1/4, 1] to [0, 1].
+    disparity = read_depth_map(tmp_path / "d.npy", 8, 12, "depth")
+    assert np.allclose(disparity[0, ::4], [1, 1 / 3, 0])
+
+
+def test_distances_must_be_positive_and_kinds_known(tmp_path: Path) -> None:
+    values = np.ones((8, 12))
+    values[0, :5], values[1, 0] = 0, -1
+    np.save(tmp_path / "d.npy", values)
+    with pytest.raises(InputError, match=r"6 values of 96 that are no distances.*inverted"):
+        read_depth_map(tmp_path / "d.npy", 8, 12, "depth")
+    with pytest.raises(
+        InputError, match="unknown kind of depth map 'far'; known: disparity, inverted, depth"
+    ):
+        read_depth_map(tmp_path / "d.npy", 8, 12, "far")
+    read_depth_map(tmp_path / "d.npy", 8, 12)
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="no ../shared/data here")
+def test_lens_blur_whose_white_is_far() -> None:
+    folder = DATA / "rgbd" / "lensblur_mango"
+    with Image.open(folder / "depth_white_is_far.jpg") as stored:
+        grey = np.asarray(stored.convert("L")).astype(float)
+    disparity = read_depth_map(folder / "depth_white_is_far.jpg", *grey.shape, "inverted")
+    assert np.corrcoef(disparity.ravel(), grey.ravel())[0, 1] < -0.999

@@ -16,10 +16,10 @@ import torch
 
 from ..reference.errors import MissingExtraError
 from ..runtime.manifest import ModelFile
-from .half import GraphNode, half_nodes, in_scope
+from .half import GraphNode, half_nodes, in_scope, is_pinned
 from .palette import palette
 from .protocol import Converted, exporters
-from .stages import StageProgram, network_scopes
+from .stages import StageProgram, network_scopes, pinned_scopes
 from .substitutions import replacements
 from .wrappers import ImageInput, channels_first_spec, image_spec, is_photo
 
@@ -44,7 +44,7 @@ def export_coreml(stage: StageProgram, targets: Mapping[str, Path]) -> list[Conv
     wrapper = ImageInput(stage).eval()
     example = stage.example()
     exported = torch.export.export(wrapper, example).run_decompositions({})
-    half = mark_half(exported.graph, network_scopes(wrapper))
+    half = mark_half(exported.graph, network_scopes(wrapper), pinned_scopes(wrapper, stage.pinned))
     written = []
     for precision, path in sorted(targets.items()):
         outside: list[str] = []
@@ -80,12 +80,13 @@ def operations(spec: Any) -> Counter[str]:
     return Counter(op.type for block in blocks for op in block.operations if op.type not in _CARRIERS)
 
 
-def mark_half(graph: torch.fx.Graph, networks: Collection[str]) -> set[int]:
+def mark_half(graph: torch.fx.Graph, networks: Collection[str], pinned: Collection[str] = ()) -> set[int]:
     """Number every node (coremltools hands the numbers on) and return those that run in half precision.
 
     Args:
         graph: of an exported program.
         networks: names of the modules that are networks.
+        pinned: names of modules inside them that stay in single precision.
     """
     nodes = list(graph.nodes)
     described = {}
@@ -97,6 +98,7 @@ def mark_half(graph: torch.fx.Graph, networks: Collection[str]) -> set[int]:
             inputs=[source.meta["debug_handle"] for source in node.all_input_nodes],
             network=node.op == "call_function" and in_scope(stack, networks),
             convolution="conv" in str(node.target),
+            pinned=is_pinned(stack, networks, pinned),
         )
     return half_nodes(described)
 

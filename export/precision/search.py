@@ -12,7 +12,7 @@ from ...runtime.parity.gates import DEFAULT_GATES
 from .allowance import all_used, check_limits, most_used, worst_scores
 from .cost import FLOAT_MAC, Cost, total_cost
 from .pareto import pareto_front
-from .sensitivity import scores_on_all
+from .sensitivity import only, scores_on_all
 from .strategy import fewest_float
 from .workbench import Depth, Scores, Workbench
 
@@ -103,9 +103,11 @@ def search_precision(
 ) -> SearchResult:
     """Return the cheapest mixture of int8 and float layers found that is inside the gates on every photo.
 
-    All int8 is tried first. Where that fails, each layer is left float alone, which gives an order: how much
-    less of the gates' allowance is used (mean of the photos), for the share of bytes and of time that it
-    adds. `fewest_float` then finds how many of that order are needed, and which of them are not.
+    All int8 is tried first. Where that fails, each layer is made int8 alone, which gives an order: the square
+    of what it uses of the gates' allowance (mean of the photos), for the share of bytes and of time that
+    leaving it float adds. `fewest_float` then finds how many of that order are needed, and which of them are
+    not. (To leave each layer float alone gives a worse order: beside the noise of all others what one layer
+    adds to an overlap is lost, and often negative.)
 
     Args:
         bench: with an int8 recipe and photos that do not verify.
@@ -150,9 +152,10 @@ class _Judge:
         self.bench = bench
         self.limits = limits
         self.points: dict[frozenset[str], SearchPoint] = {}
+        self.worst_at_first: Scores = {}
         self.costs = bench.costs
         self.float_mac = float_mac
-        self._most = most
+        self.most = most
         self.needs_views = any(metric.startswith("views.") for metric in limits)
         # Photos that used most of the allowance before are judged first: they are the first to fail.
         self._hardest = list(range(len(bench.photos)))
@@ -176,11 +179,12 @@ class _Judge:
         found: dict[int, Scores] = {}
         for photo in self._hardest:
             found[photo] = self._scores(networks, photo, answer_only)
-            if answer_only and self._share(found[photo]) > self._most:
+            if answer_only and self._share(found[photo]) > self.most:
                 break
         shares = {photo: self._share(scores) for photo, scores in found.items()}
         self._hardest.sort(key=lambda photo: -shares.get(photo, 0.0))
         worst = worst_scores(list(found.values()))
+        self.worst_at_first = self.worst_at_first or worst
         share = max(shares.values())
         cost = total_cost(self.costs, networks, self.float_mac)
         return SearchPoint(
@@ -192,7 +196,7 @@ class _Judge:
             worst.get("ldi.gap_iou"),
             share,
             len(found),
-            len(found) == len(self.bench.photos) and share <= self._most,
+            len(found) == len(self.bench.photos) and share <= self.most,
         )
 
     def _share(self, scores: Scores) -> float:
@@ -201,50 +205,50 @@ class _Judge:
     def _scores(self, networks: Any, photo: int, answer_only: bool) -> Scores:
         """Score one photo; what is costly only where what is cheap has not failed, or figures are wanted."""
         scores = self.bench.score(networks, photo, Depth.LAYERS)
-        if not self.needs_views or (answer_only and self._share(scores) > self._most):
+        if not self.needs_views or (answer_only and self._share(scores) > self.most):
             return scores
         scores = self.bench.score(networks, photo, Depth.VIEWS)
-        if "views.flip" in self.limits and self._share(scores) <= self._most:
+        if "views.flip" in self.limits and self._share(scores) <= self.most:
             scores = self.bench.score(networks, photo, Depth.FLIP)
         return scores
 
 
 @dataclass(frozen=True)
 class _Gain:
-    """What leaving one layer float brings: for its cost, and in words."""
+    """What leaving one layer float is good for: by its cost, and in words."""
 
     per_cost: float
     reason: str
 
 
 def _gains(bench: Workbench, judge: _Judge, layers: Collection[str]) -> dict[str, _Gain]:
-    """Leave each layer float alone and measure how much less of the allowance is used."""
-    base = judge.points[frozenset()]
-    # Views cost most of the time: only where they may be what fails.
-    only_layers = (
-        Depth.LAYERS if (base.gap_iou or 0.0) < judge.limits.get("ldi.gap_iou", 0.0) else Depth.VIEWS
-    )
-    level = only_layers if judge.needs_views else Depth.LAYERS
-    before = scores_on_all(bench, bench.int8(), level)
+    """Make each layer alone int8 and measure how much of the allowance that uses."""
+    failing = all_used(judge.worst_at_first, judge.limits)
+    # Views cost most of the time: only where it is they that fail.
+    views = any(metric.startswith("views.") and share > judge.most for metric, share in failing.items())
     whole = judge.cost(())
     found = {}
     for layer in track(layers, "measuring layers", len(layers)):
-        after = scores_on_all(bench, bench.int8({layer: ""}), level)
-        gain = sum(judge.total(b) - judge.total(a) for b, a in zip(before, after, strict=True)) / len(before)
+        scores = scores_on_all(bench, only(bench, layer), Depth.VIEWS if views else Depth.LAYERS)
+        # The errors of layers are taken as independent of each other, so that their squares add.
+        gain = sum(judge.total(score) ** 2 for score in scores) / len(scores)
         cost = judge.cost((layer,))
         added = (cost.bytes - whole.bytes) / whole.bytes + (cost.macs - whole.macs) / whole.macs
-        found[layer] = _Gain(gain / added, _reason(worst_scores(before), worst_scores(after)))
+        found[layer] = _Gain(gain / added, _reason(worst_scores(scores)))
     return found
 
 
-def _reason(before: Scores, after: Scores) -> str:
-    """Say what leaving a layer float brings on its own."""
+def _reason(alone: Scores) -> str:
+    """Say what a layer costs on its own."""
     parts = []
-    for metric, name, digits in (("ldi.gap_iou", "gap IoU", 3), ("views.psnr", "view PSNR dB", 1)):
-        first, second = before.get(metric), after.get(metric)
-        if first is not None and second is not None:
-            parts.append(f"{name} {first:.{digits}f} → {second:.{digits}f}")
-    return f"left float by the search; alone it changes the worst photo's {', '.join(parts)}"
+    for metric, name, form in (
+        ("ldi.gap_iou", "gap IoU", ".3f"),
+        ("views.psnr", "view PSNR", ".1f"),
+    ):
+        value = alone.get(metric)
+        if value is not None:
+            parts.append(f"{name} {value:{form}}")
+    return f"left float by the search: with it alone in int8 the worst photo has {', '.join(parts)}"
 
 
 def _label(count: int, number: int) -> str:

@@ -13,11 +13,12 @@ from ldikit.export.fp16_audit import (
     pinned_operations,
 )
 from ldikit.export.half import GraphNode, half_nodes, is_pinned
-from ldikit.export.stages import StageProgram, pinned_scopes
+from ldikit.export.stages import StageProgram, network_scopes, pinned_scopes
 from ldikit.export.wrappers import Positional
 from ldikit.reference.errors import InputError
 from ldikit.reference.layering.soft import Gap
 from ldikit.reference.program import PhotoToLDI
+from ldikit.reference.quantized.trace import layer_of
 from ldikit.reference.sizes import ProgramSize
 from torch import nn
 
@@ -143,3 +144,19 @@ def test_an_onnx_file_is_finite_where_they_are_pinned_and_not_otherwise(
     else:
         assert not np.isfinite(color).all()
         assert not named
+
+
+def test_core_ml_marks_none_of_them(huge_program: PhotoToLDI) -> None:
+    from ldikit.export.coreml_exporter import mark_half
+
+    wrapper = Positional(StageProgram(huge_program, "inpainting", SIZE))
+    exported = torch.export.export(wrapper, StageProgram(huge_program, "inpainting", SIZE).example())
+    networks = network_scopes(wrapper)
+    nodes = list(exported.graph.nodes)
+
+    def layers(pinned: set[str]) -> set[str]:
+        half = mark_half(exported.graph, networks, pinned_scopes(wrapper, pinned))
+        return {layer_of(nodes[number]).rpartition(".")[2] for number in half}
+
+    assert layers(set()) == {"enter", "larger", "huge", "smaller"}  # the last one is single anyhow
+    assert layers(PINNED) == {"enter", "larger"}

@@ -21,10 +21,10 @@ from ..runtime.manifest import (
     Substitution,
     digest,
 )
+from ..runtime.recipe import RECIPE_PRECISIONS
 from .card import write_card
 from .protocol import (
     EXPORTED_PRECISIONS,
-    RECIPE_PRECISIONS,
     ExportedFile,
     check_formats,
     check_precisions,

@@ -11,10 +11,10 @@ from ..reference.program import PhotoToLDI
 from ..reference.sizes import ProgramSize
 from ..runtime.backends.canonical import run_canonical
 from ..runtime.backends.loader import open_runner
+from ..runtime.recipe import RECIPE_PRECISIONS
 from .golden import Planes, golden_photo, stage_tensors
 from .operations import with_operations
 from .protocol import (
-    RECIPE_PRECISIONS,
     ExportedFile,
     Exporter,
     check_formats,

@@ -77,6 +77,7 @@ REPLACED: dict[tuple[str, str], tuple[str, str, frozenset[str]]] = {
 
 # (format, kind): what of the program an operation comes from that the program itself does not have, and why.
 ADDED: dict[tuple[str, str], tuple[str, str]] = {
+    ("onnx", "Expand"): ("a constant plane", "stored without the axes along which it does not change"),
     ("onnx", "Cast"): ("half precision", "where half precision begins and ends"),
     ("coreml", "cast"): ("half precision", "where half precision begins and ends"),
     ("tflite", "TRANSPOSE"): ("planes channels first", "TFLite computes channels last"),

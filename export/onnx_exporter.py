@@ -10,6 +10,7 @@ import torch
 
 from ..reference.errors import MissingExtraError
 from ..runtime.manifest import ModelFile
+from .onnx_compact import compact
 from .onnx_half import to_half
 from .protocol import Converted, exporters
 from .stages import StageProgram, network_scopes, pinned_scopes
@@ -58,10 +59,9 @@ def export_onnx(stage: StageProgram, targets: Mapping[str, Path]) -> list[Conver
     for precision in sorted(targets, reverse=True):
         pinned = 0
         if precision == "fp16":
-            pinned = to_half(
-                model, scopes, network_scopes(wrapper), pinned_scopes(wrapper, stage.pinned)
-            )
+            pinned = to_half(model, scopes, network_scopes(wrapper), pinned_scopes(wrapper, stage.pinned))
         proto = onnx_ir.to_proto(model)
+        compact(proto)
         onnx.checker.check_model(proto, full_check=True)
         targets[precision].write_bytes(proto.SerializeToString())
         found = replacements("onnx", stage, operations(proto), pinned)

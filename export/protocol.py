@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from ..reference.errors import InputError, LdikitError, MissingExtraError
 from ..reference.registry import Registry
 from ..runtime.manifest import FORMATS, PRECISIONS, ModelFile, Substitution
+from ..runtime.recipe import RECIPE_PRECISIONS
 
 if TYPE_CHECKING:
     from .stages import StageProgram
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 # What is exported where nothing is asked for; all of `PRECISIONS` may be.
 EXPORTED_PRECISIONS = ("fp32", "fp16")
 
-# They take their numbers from a quantisation recipe.
-RECIPE_PRECISIONS = ("int8", "w8")
 # They change networks alone: a stage without one (layering) has no file in them.
 NETWORK_PRECISIONS = (*RECIPE_PRECISIONS, "p6", "p4")
 # Palettes are Core ML's own compression.

@@ -10,14 +10,11 @@ from ..reference.quantized.program import quantized_program
 from ..reference.quantized.recipe import Recipe
 from ..reference.sizes import ProgramSize
 from ..runtime.manifest import ModelFile
+from ..runtime.recipe import RECIPE, RECIPE_PRECISIONS, RECIPE_WEIGHTS
 from ..runtime.scales.slots import Slots, expected_slots
-from .protocol import RECIPE_PRECISIONS
 
 if TYPE_CHECKING:
     import torch
-
-RECIPE = "recipe.json"
-RECIPE_WEIGHTS = "recipe.safetensors"
 
 
 @dataclass(frozen=True)

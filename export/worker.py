@@ -15,7 +15,8 @@ from ..reference.config import LayeringConfig, PipelineConfig
 from ..reference.errors import LdikitError
 from ..reference.sizes import parse_size
 from ..runtime.manifest import ModelFile, Substitution, TensorSpec
-from .protocol import RECIPE_PRECISIONS, ExportedFile, file_path, offers
+from ..runtime.recipe import RECIPE_PRECISIONS
+from .protocol import ExportedFile, file_path, offers
 
 
 @dataclass(frozen=True)

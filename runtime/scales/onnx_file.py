@@ -48,8 +48,7 @@ def read_scales(path: Path, slots: Slots) -> FoundScales:
 def read_operations(path: Path, slots: Slots | None) -> list[OperationPrecision]:
     """Return the precision of every operation of a .onnx; see `readers.read_operations`."""
     model = load_model(path)
-    by_value: dict[str, Slot] = {}
-    by_node: dict[str, Slot] = {}
+    asked: dict[str, Slot] = {}
     kinds: dict[Slot, str] = {}
     if slots is not None:
         graph = _Graph(model, path)
@@ -57,18 +56,22 @@ def read_operations(path: Path, slots: Slots | None) -> list[OperationPrecision]
         check_count("tensors rounded to int8", len(rounding), slots.activations, path)
         for node, wanted in zip(rounding, slots.activations, strict=True):
             if wanted.operation:
-                computing = graph.computing(node)
-                by_value[node.output[0]] = wanted
-                by_node[computing.name] = wanted
-                kinds[wanted] = computing.op_type
-    running = _optimised(path) if slots is not None else _inferred(model, path)
-    types = _types(running)
+                asked[node.output[0]] = wanted
+                kinds[wanted] = graph.computing(node).op_type
+    saved = _inferred(model, path)
+    running = saved if slots is None else _optimised(path)
+    types = {**_types(saved), **_types(running)}  # onnxruntime writes no types of its own, and keeps names
+    # What gives a rounded tensor is computed in int8, unless a QuantizeLinear was left over to give it.
+    graph = _Graph(running, path)
+    giving = {}
+    for name, wanted in asked.items():
+        maker = graph.makers.get(name)
+        if maker is not None:
+            computing = graph.computing(maker) if maker.op_type == "QuantizeLinear" else maker
+            giving[id(computing)] = wanted
     found = []
-    for node in running.graph.node:
-        slot: Slot | None = None
-        if node.op_type != "QuantizeLinear":
-            slot = next((by_value[name] for name in node.output if name in by_value), None)
-            slot = slot or by_node.get(node.name)
+    for node in graph.nodes:
+        slot = giving.get(id(node))
         names = (*node.output, *node.input)
         precision = next((_PRECISIONS[types[n]] for n in names if types.get(n) in _PRECISIONS), None)
         if precision is not None:

@@ -7,7 +7,7 @@ OUT ?= out
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-slow lint format bench install clean
+.PHONY: demo test test-slow conformance conformance-all lint format bench install clean
 
 # The main job on the bundled photos, then one 3D photo made by one of the models it exported.
 demo: install
@@ -23,6 +23,14 @@ test: install
 # Minutes longer: a 12 megapixel photo's memory, the published hard rule on every development pair.
 test-slow: install
 	$(BIN)/python -m pytest -m slow
+
+# coremltools' own tests against the Core ML evaluator: a sample of about three minutes on two idle cores.
+conformance: install
+	$(BIN)/python tests/conformance/run.py
+
+# Hours; goes on where it stopped. The records belong to one state of the evaluator: remove them after a change.
+conformance-all: install
+	$(BIN)/python tests/conformance/run.py --all --records $(OUT)/conformance --write
 
 lint: install
 	$(BIN)/ruff check .

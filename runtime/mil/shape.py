@@ -12,9 +12,16 @@ from .registry import Arrays, Call, Ints, Tensors, operation
 
 @operation("reshape", moves=True)
 def reshape(call: Call, x: Tensor, shape: Ints) -> Tensor:
-    """The same values in another shape; 0 keeps a size, one -1 takes the rest."""
-    if 0 in shape and len(shape) == x.ndim:
-        shape = tuple(x.shape[i] if size == 0 else size for i, size in enumerate(shape))
+    """The same values in another shape; 0 keeps the size of the axis as far from the end, -1 takes the rest.
+
+    From iOS17 on the shape may have another length than the input's; before, the two are equally long.
+    """
+    if 0 in shape:
+        sizes = x.shape[::-1]
+        kept = (
+            (sizes[i] if i < len(sizes) else 1) if size == 0 else size for i, size in enumerate(shape[::-1])
+        )
+        shape = tuple(kept)[::-1]
     return x.reshape(shape)
 
 

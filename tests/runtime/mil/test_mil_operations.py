@@ -313,3 +313,11 @@ def test_two_grids_at_once_are_refused(build, mb):
 def test_other_opsets(build, mb, target):
     model = build(lambda x: {"y": mb.relu(x=mb.sub(x=x, y=np.float32(1)))}, (3,), target=target)
     assert model.predict({"x": ramp(3)})["y"].tolist() == [0, 0, 1]
+
+
+def test_zeros_of_a_shape_keep_sizes_counted_from_the_end():
+    from ldikit.runtime.mil.shape import reshape
+
+    x = torch.zeros(2, 3, 4)
+    wanted = {(6, 0): (6, 4), (-1, 0): (6, 4), (0, 3, 4): (2, 3, 4), (1, 0, 0, 0): (1, 2, 3, 4)}
+    assert {shape: tuple(reshape(None, x, shape).shape) for shape in wanted} == wanted

@@ -65,7 +65,18 @@ def photo(
     inpaint: Inpaint = "pocket",
     depth_map: Annotated[
         Path | None,
-        typer.Option(help="Your own depth (grey, brighter is nearer; or .npy) instead of a network's."),
+        typer.Option(help="Your own depth (grey or .npy) instead of the photo's own or a network's."),
+    ] = None,
+    depth_map_kind: Annotated[
+        str,
+        typer.Option(help="disparity: brighter is nearer; inverted: farther; depth: numbers are distances."),
+    ] = "disparity",
+    ignore_embedded_depth: Annotated[
+        bool, typer.Option("--ignore-embedded-depth", help="Use the network though the photo carries depth.")
+    ] = False,
+    mask: Annotated[
+        Path | None,
+        typer.Option(help="Picture, white over what stays on one layer: glass, mirrors, fences."),
     ] = None,
     motion: MotionOption = "circle",
     amplitude: Amplitude = None,
@@ -87,6 +98,9 @@ def photo(
         "config": pipeline_config(depth, inpaint),
         "size": sizes_of(size)[0] if size else None,
         "depth_map": depth_map,
+        "depth_map_kind": depth_map_kind,
+        "ignore_embedded_depth": ignore_embedded_depth,
+        "mask": mask,
         "outputs": outputs,
     }
     if photo.is_dir():
@@ -168,8 +182,9 @@ def _gallery(folder: Path, place: Path, choices: dict[str, object], overwrite: b
     from ..runtime.console import say
     from ..runtime.photo3d.gallery import make_gallery
 
-    if choices["depth_map"] is not None:
-        raise InputError("--depth-map is of one photo: give a photo, not a folder")
+    for name in ("depth_map", "mask"):
+        if choices[name] is not None:
+            raise InputError(f"--{name.replace('_', '-')} is of one photo: give a photo, not a folder")
     gallery = make_gallery(folder_photos(folder), place, choices, overwrite)
     say(f"{place / 'index.html'}: {len(gallery.made)} made, {len(gallery.kept)} kept as they were")
     for name, reason in gallery.failed.items():

@@ -13,12 +13,13 @@ from ...reference.fullres import FullLayer, full_resolution
 from ...reference.fullres.files import fill_folder
 from ...reference.photo.decode import read_photo
 from ...reference.sizes import ProgramSize
+from .choice import DepthChoice, choose_source
 from .compare import compare_files, compare_folders, parse_other
 from .outputs import Outputs, Scene, write_outputs
 from .pictures import unstretched, write_depth
 from .record import Record, file_digest
 from .scaled import layers_at
-from .source import Source, from_bundle, from_depth_map, from_reference
+from .source import Source
 from .warnings import depth_range, disappointments
 
 
@@ -59,6 +60,9 @@ def make_3d_photo(
     config: PipelineConfig | None = None,
     size: ProgramSize | None = None,
     depth_map: Path | str | None = None,
+    depth_map_kind: str = DepthChoice.kind,
+    ignore_embedded_depth: bool = False,
+    mask: Path | str | None = None,
     outputs: Outputs | None = None,
     made_with: str | None = None,
     overwrite: bool = False,
@@ -75,29 +79,39 @@ def make_3d_photo(
         precision: of the bundle's program.
         config: pipeline of the float reference; None is `pocket`.
         size: at which the program runs; None chooses it from the photo.
-        depth_map: the user's own depth instead of the network's; see `read_depth_map`.
+        depth_map: the user's own depth instead of the photo's own or the network's; see `load_depth_map`.
+        depth_map_kind: of its numbers; see there.
+        ignore_embedded_depth: let the network see to the depth though the photo carries one.
+        mask: picture over the photo, white for what stays on one layer; see `DepthChoice`.
         outputs: what is made of the layers; None for the defaults of `Outputs`.
         made_with: digest of the options, kept for whoever wants to know whether to make it again.
         overwrite: replace an existing `destination`.
 
     Raises:
-        InputError: photo, depth map, bundle or destination cannot be used, or choices exclude each other.
+        InputError: photo, depth map, mask, bundle or destination cannot be used, or choices exclude each
+            other.
         MissingExtraError, BackendUnavailableError: the backend is not here.
     """
     destination = Path(destination)
     outputs = outputs or Outputs()
-    _check_choices(bundle, backend, precision, config, depth_map)
+    depth = DepthChoice(depth_map, depth_map_kind, ignore_embedded_depth, mask)
+    _check_choices(bundle, backend, precision, config)
+    depth.check(bundle)
     outputs.check()
     other = None if outputs.compare is None else parse_other(outputs.compare, bundle)
     with atomic_folder(destination, overwrite) as folder:
         photo = read_photo(photo_path)
         pixels = photo.pixels
-        if depth_map is not None:
-            source = from_depth_map(pixels, Path(depth_map), config or PipelineConfig(), size)
-        elif bundle is not None:
-            source = from_bundle(pixels, Path(bundle), backend, precision, size)
-        else:
-            source = from_reference(pixels, config or PipelineConfig(), size)
+        source = choose_source(
+            Path(photo_path),
+            pixels,
+            depth,
+            Path(bundle) if bundle is not None else None,
+            backend,
+            precision,
+            config,
+            size,
+        )
         _check_values(source)
         height, width = pixels.shape[:2]
         write_depth(folder / "depth.png", unstretched(source.disparity, height, width))
@@ -120,7 +134,12 @@ def make_3d_photo(
             layers=source.ldi.layers,
             parallax=parallax,
             depth_range=depth_range(source.ldi),
-            warnings=(*photo.notes, *disappointments(source.ldi, parallax), *remarks),
+            warnings=(
+                *photo.notes,
+                *disappointments(source.ldi, parallax),
+                *source.warnings,
+                *remarks,
+            ),
             photo_sha256=file_digest(Path(photo_path)),
             options_sha256=made_with,
         )
@@ -160,7 +179,7 @@ def _full_layers(photo: np.ndarray, source: Source) -> Iterator[FullLayer]:
 
 
 def _check_choices(
-    bundle: object, backend: str | None, precision: str | None, config: PipelineConfig | None, depth: object
+    bundle: object, backend: str | None, precision: str | None, config: PipelineConfig | None
 ) -> None:
     """Refuse choices that exclude each other."""
     if bundle is None:
@@ -169,8 +188,6 @@ def _check_choices(
         if precision not in (None, "fp32"):
             raise InputError(f"the float reference runs in fp32, not {precision!r}: give --bundle too")
         return
-    if depth is not None:
-        raise InputError("a depth map is layered by the float reference: give --depth-map without --bundle")
     if config is not None and config != PipelineConfig():
         raise InputError("a bundle has its own networks: give --depth and --inpaint without --bundle")
 

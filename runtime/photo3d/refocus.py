@@ -116,14 +116,18 @@ def _blurred(ldi: LDI, choice: Refocus, focus: float) -> tuple[np.ndarray, np.nd
     """Return the blurred picture (H, W, 3) in [0, 1], and how much of each pixel is in focus (H, W)."""
     from .lens import blurred_slab  # loading the compiler takes a second
 
-    height, width = ldi.size
     # Signed radius of each point's blur, in pixels: negative behind the focus.
-    scale = choice.aperture / 100 * width / 2
+    scale = choice.aperture / 100 * ldi.size[1] / 2
     radii = (ldi.disparity[:, 0] - np.float32(focus)) * np.float32(scale)
     step = max(SLAB_STEP, float(radii.max() - radii.min()) / MOST_SLABS)
+    # The scene goes on beyond the frame, or the blur would let through there what it hides.
+    beyond = math.ceil(float(np.abs(radii).max())) + 1
+    frame = ((0, 0), (beyond, beyond), (beyond, beyond))
     # One slab lies at radius 0, so that what is in focus is not blurred at all.
-    slabs = np.rint(radii / step).astype(np.int32)
-    color = ldi.color**GAMMA
+    slabs = np.pad(np.rint(radii / step).astype(np.int32), frame, mode="edge")
+    color = np.pad(ldi.color**GAMMA, ((0, 0), *frame), mode="edge")
+    occupancy = np.pad(ldi.occupancy[:, 0], frame, mode="edge")
+    height, width = slabs.shape[1:]
     view = np.zeros((height, width, 4), np.float32)
     in_focus = np.zeros((height, width), np.float32)
     order = range(int(slabs.max()), int(slabs.min()) - 1, -1)
@@ -132,8 +136,7 @@ def _blurred(ldi: LDI, choice: Refocus, focus: float) -> tuple[np.ndarray, np.nd
         for first in range(0, len(order), workers):
             some = order[first : first + workers]
             jobs = [
-                pool.submit(blurred_slab, color, ldi.occupancy[:, 0], slabs, index, abs(index * step))
-                for index in some
+                pool.submit(blurred_slab, color, occupancy, slabs, index, abs(index * step)) for index in some
             ]
             for index, job in zip(some, jobs, strict=True):
                 laid = job.result()
@@ -142,6 +145,7 @@ def _blurred(ldi: LDI, choice: Refocus, focus: float) -> tuple[np.ndarray, np.nd
                 view += laid * (taken / np.maximum(alpha, 1e-6))[..., None]
                 if index == 0:
                     in_focus += taken
+    inside = (slice(beyond, -beyond), slice(beyond, -beyond))
     coverage = np.clip(view[..., 3], 0.0, 1.0)
-    filled = fill_holes(view[..., :3], coverage)
-    return np.clip(filled, 0.0, 1.0) ** np.float32(1 / GAMMA), in_focus
+    filled = fill_holes(view[..., :3], coverage)[inside]
+    return np.clip(filled, 0.0, 1.0) ** np.float32(1 / GAMMA), in_focus[inside]

@@ -93,8 +93,9 @@ def export_bundle(
         weights, golden = _write_golden(folder, config, chosen, wanted)
         if quantisation is not None:
             quantisation.write(folder)
+        pinned = _pinned(config, chosen[0]) if "fp16" in precisions else ()
         tasks = [
-            Task(config, str(size), name, own, wanted, str(folder))
+            Task(config, str(size), name, own, wanted, str(folder), pinned)
             for name in sorted(formats, key=_SLOWEST_FIRST.index)
             for size in chosen
             if (own := tuple(p for p in precisions if offers(name, p)))
@@ -154,6 +155,13 @@ def _quantisation(
     if recipe is None:
         raise InputError(f"{' and '.join(asked)} need a quantisation recipe (recipe.json): none was given")
     return Quantisation(recipe, weights)
+
+
+def _pinned(config: PipelineConfig, size: ProgramSize) -> tuple[str, ...]:
+    """Return the modules that fp16 leaves in single precision, by what golden photo and scenes give."""
+    from .fp16_audit import audit_pipeline, pinned_operations
+
+    return tuple(sorted(pinned_operations(audit_pipeline(config, size))))
 
 
 def _sizes(sizes: Sequence[ProgramSize | str] | None) -> tuple[ProgramSize, ...]:

@@ -1,6 +1,6 @@
 """Converting stages: the exporter, then the file run on the golden tensors to measure what was replaced."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from importlib import import_module
 from pathlib import Path
 
@@ -47,6 +47,7 @@ def export_stage(
     targets: Mapping[str, Path],
     golden: tuple[Planes, Planes],
     quantisation: Quantisation | None = None,
+    pinned: Collection[str] = (),
 ) -> list[ExportedFile]:
     """Convert one stage to one format in several precisions, and measure each file on the golden tensors.
 
@@ -58,6 +59,7 @@ def export_stage(
         targets: the file of each precision.
         golden: the stage's inputs and what the reference makes of them.
         quantisation: needed for int8 and w8.
+        pinned: modules that fp16 leaves in single precision, by path in the program (see `fp16_audit`).
 
     Raises:
         InputError: an unknown stage, format or precision, one that the format or stage does not have, or no
@@ -70,7 +72,7 @@ def export_stage(
     written = []
     plain = {p: path for p, path in targets.items() if p not in RECIPE_PRECISIONS}
     if plain:
-        written += convert(StageProgram(program, stage, size), plain)
+        written += convert(StageProgram(program, stage, size, pinned), plain)
     for precision in (p for p in RECIPE_PRECISIONS if p in targets):
         assert quantisation is not None
         quantised = quantisation.program(program, precision, format, size)

@@ -8,19 +8,29 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import fx
 
+from ..calibration.samples import scene_samples
+from ..reference.config import PipelineConfig
 from ..reference.errors import InputError
 from ..reference.folding import fold_batch_norms
+from ..reference.pipeline import build_program
 from ..reference.program import PhotoToLDI
 from ..reference.quantized.trace import layer_of, tensor_names
+from ..reference.sizes import ProgramSize
+from .golden import golden_photo
+from .wrappers import PIXEL_MAX
 
 LARGEST_HALF = 65504.0
 SMALLEST_NORMAL_HALF = 2.0**-14
 
 HEADROOM = 2.0
 """How many times the largest value seen has to fit: other photos may give larger ones."""
+
+SCENES = 3
+"""Beside the golden photo."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +132,19 @@ def audit_half(program: PhotoToLDI, photos: Iterable[tuple[str, torch.Tensor]]) 
         for node in nodes
     ]
     return HalfAudit(tuple(names), tuple(tensors))
+
+
+def audit_pipeline(config: PipelineConfig, size: ProgramSize) -> HalfAudit:
+    """Audit a pipeline's program at one size, on the golden photo and `SCENES` procedural scenes.
+
+    Raises:
+        InputError: a network is unknown or its weights do not fit.
+    """
+    name, pixels = golden_photo(size)
+    golden = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)[None], np.float32) / PIXEL_MAX)
+    scenes = scene_samples(SCENES, size_for=lambda height, width: size)
+    program = build_program(config, size.height, size.width)
+    return audit_half(program, [(name, golden), *((scene.name, scene.photo) for scene in scenes)])
 
 
 class _Seen:

@@ -31,6 +31,7 @@ class Task:
         stages: to convert, one after the other.
         bundle: the folder to write into, which holds the golden vectors already, and the recipe where a
             precision needs one.
+        pinned: modules that fp16 leaves in single precision (see `fp16_audit`).
     """
 
     config: PipelineConfig
@@ -39,6 +40,7 @@ class Task:
     precisions: tuple[str, ...]
     stages: tuple[str, ...]
     bundle: str
+    pinned: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """Return the text that `from_json` reads."""
@@ -50,7 +52,7 @@ class Task:
         raw = json.loads(text)
         layering = LayeringConfig(**raw["config"].pop("layering"))
         raw["config"] = PipelineConfig(**raw["config"], layering=layering)
-        for name in ("precisions", "stages"):
+        for name in ("precisions", "stages", "pinned"):
             raw[name] = tuple(raw[name])
         return cls(**raw)
 
@@ -102,7 +104,8 @@ def convert(task: Task) -> list[ExportedFile]:
         for target in targets.values():
             target.parent.mkdir(parents=True, exist_ok=True)
         golden = read_stage(bundle, size, stage, program.layers)
-        for file in export_stage(program, stage, size, task.format, targets, golden, quantisation):
+        files = export_stage(program, stage, size, task.format, targets, golden, quantisation, task.pinned)
+        for file in files:
             entry = replace(file.entry, path=paths[file.entry.precision])
             exported.append(ExportedFile(entry, file.substitutions))
     return exported

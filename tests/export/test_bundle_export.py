@@ -241,7 +241,7 @@ def test_stopping_ends_the_workers(config, tmp_path, monkeypatch):
 
 
 def test_a_task_survives_its_journey(config):
-    task = Task(config, SIZE, "onnx", ("fp32", "fp16"), ("program", "depth"), "/somewhere")
+    task = Task(config, SIZE, "onnx", ("fp32", "fp16"), ("program", "depth"), "/somewhere", ("inpainting.network",))
     assert Task.from_json(json.dumps(json.loads(task.to_json()))) == task
 
 

@@ -7,14 +7,17 @@ import pytest
 import torch
 from ldikit.export.convert import exporter_of
 from ldikit.export.fp16_audit import (
+    SCENES,
     AuditedTensor,
     HalfAudit,
     audit_half,
+    audit_pipeline,
     pinned_operations,
 )
 from ldikit.export.half import GraphNode, half_nodes, is_pinned
 from ldikit.export.stages import StageProgram, network_scopes, pinned_scopes
 from ldikit.export.wrappers import Positional
+from ldikit.reference.config import PipelineConfig
 from ldikit.reference.errors import InputError
 from ldikit.reference.layering.soft import Gap
 from ldikit.reference.program import PhotoToLDI
@@ -160,3 +163,11 @@ def test_core_ml_marks_none_of_them(huge_program: PhotoToLDI) -> None:
 
     assert layers(set()) == {"enter", "larger", "huge", "smaller"}  # the last one is single anyhow
     assert layers(PINNED) == {"enter", "larger"}
+
+
+def test_the_pocket_pipeline_fits() -> None:
+    audit = audit_pipeline(PipelineConfig(), SIZE)
+    assert audit.photos[0].endswith(".jpg") and len(audit.photos) == 1 + SCENES
+    assert pinned_operations(audit) == frozenset()
+    modules = {tensor.module.partition(".")[0] for tensor in audit.tensors}
+    assert {"depth", "layering", "inpainting"} <= modules

@@ -65,7 +65,7 @@ def read_operations(path: Path, slots: Slots | None) -> list[OperationPrecision]
 
 
 class _Graph:
-    """The operations of a file's one graph, in their order, with who makes what."""
+    """The operations of a file's one graph, in their order, with who makes and who takes what."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -86,6 +86,10 @@ class _Graph:
             }
             self.makers = {index: op for op in self.operations for index in op.outputs}
             self._check()
+            self.takers: dict[int, list[Any]] = {}
+            for operation in self.operations:
+                for index in operation.inputs:
+                    self.takers.setdefault(int(index), []).append(operation)
         except (IndexError, TypeError, AttributeError) as error:
             raise InputError(f"{path} is damaged: {error}") from error
 
@@ -109,16 +113,37 @@ class _Graph:
         return self.types.get(self.tensors[index].type, "?")
 
     def rounding(self, slots: Slots) -> list[Any]:
-        """Return the operations that give the rounded tensors, moves that the converter added left out."""
+        """Return the operations that give the rounded tensors.
+
+        Left out are moves that the converter added, and the roundings of a concatenation's operands where the
+        program rounds the concatenation.
+        """
         found: list[Any] = []
+        held: list[Any] = []
+
+        def place(after: int = 0) -> str:
+            index = len(found) + after
+            return slots.activations[index].operation if index < len(slots.activations) else ""
+
         for operation in self.operations:
             if self.type(operation.outputs[0]) != "INT8":
                 continue
-            place = slots.activations[len(found)].operation if len(found) < len(slots.activations) else ""
-            moves = _MOVING.get(self.kind(operation))
-            if moves is None or place in moves:
+            kind = self.kind(operation)
+            if kind == "QUANTIZE" and self._feeds_only(operation, "CONCATENATION"):
+                held.append(operation)
+                continue
+            if kind == "CONCATENATION":
+                if place(len(held)) == "cat":
+                    found += held
+                held = []
+            if kind not in _MOVING or place() in _MOVING[kind]:
                 found.append(operation)
         return found
+
+    def _feeds_only(self, operation: Any, kind: str) -> bool:
+        """Say whether all that takes an operation's result is of one kind."""
+        users = self.takers.get(operation.outputs[0], [])
+        return bool(users) and all(self.kind(user) == kind for user in users)
 
     def computing(self, rounding: Any) -> Any:
         """Return the operation whose result is rounded: itself where it gives int8."""

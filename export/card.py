@@ -6,11 +6,23 @@ from pathlib import Path
 from typing import Any
 
 from ..reference.sizes import parse_size
-from ..runtime.manifest import Manifest, ModelFile, Substitution
+from ..runtime.manifest import PRECISIONS, Manifest, ModelFile, Substitution
 from .golden import folder_name, golden_photo
 
 TEMPLATE = "bundle_readme.md.jinja"
 CARD = "README.md"
+
+MEANING = {
+    "fp32": "single precision, the reference itself",
+    "fp16": "the inpainting network in half precision, depth and geometry in single",
+    "int8": (
+        "networks computed in int8 at the scales of `recipe.json`, the same in every format; "
+        "each network's last layers and the geometry in single precision"
+    ),
+    "w8": "weights of the networks in int8 at the scales of `recipe.json`, computed in floats",
+    "p6": "weights of the networks of a palette of 64 values a layer, computed in floats",
+    "p4": "weights of the networks of a palette of 16 values a layer, computed in floats",
+}
 
 
 def write_card(folder: Path, manifest: Manifest) -> None:
@@ -34,6 +46,9 @@ def write_card(folder: Path, manifest: Manifest) -> None:
         ),
         formats=list(dict.fromkeys(entry.format for entry in manifest.files)),
         examples={entry.format: entry for entry in reversed(manifest.files) if entry.stage == "program"},
+        precisions=[p for p in PRECISIONS if any(entry.precision == p for entry in manifest.files)],
+        meaning=MEANING,
+        not_int8=[entry for entry in manifest.files if entry.not_int8],
         stages=any(entry.stage != "program" for entry in manifest.files),
         golden=[_golden(size) for size in manifest.sizes],
         errors=_errors(manifest.substitutions),

@@ -10,11 +10,18 @@ import torch
 from ldikit.export.convert import export_stage
 from ldikit.export.golden import stage_tensors
 from ldikit.export.protocol import CONVERTERS, ExportedFile, file_path
+from ldikit.export.quantisation import Quantisation
 from ldikit.export.stages import stage_planes
 from ldikit.reference.config import LayeringConfig
 from ldikit.reference.inpaint.pocket import PocketInpaint
 from ldikit.reference.layering.soft import SoftLayering
 from ldikit.reference.program import PhotoToLDI
+from ldikit.reference.quantized.affine import affine_parameters, symmetric_scales
+from ldikit.reference.quantized.points import find_points
+from ldikit.reference.quantized.program import network_graphs
+from ldikit.reference.quantized.qdq import weight_of
+from ldikit.reference.quantized.recipe import ActivationScale, NetworkRecipe, Recipe
+from ldikit.reference.quantized.watching import named_tensors, network_calls
 from ldikit.reference.sizes import ProgramSize
 from torch import nn
 
@@ -83,8 +90,39 @@ class Export:
     expected: dict[str, np.ndarray]
 
 
-def export_all(folder: Path, stage: str, format: str) -> Export:
-    """Export a stage of the small program in both precisions."""
+def make_recipe(program: PhotoToLDI) -> Recipe:
+    """The ranges of every tensor on the small photo, as they are."""
+    graphs = network_graphs(program, SIZE.height, SIZE.width)
+    ranges: dict[str, dict[str, tuple[float, float]]] = {name: {} for name in graphs}
+    points = {name: find_points(graph) for name, graph in graphs.items()}
+    for name, inputs in network_calls(program, torch.from_numpy(make_photo())):
+        for tensor, values in named_tensors(graphs[name], points[name].activations, inputs):
+            leader = points[name].groups[tensor]
+            low, high = ranges[name].get(leader, (0.0, 0.0))
+            ranges[name][leader] = min(low, float(values.min())), max(high, float(values.max()))
+    networks = {}
+    for name, graph in graphs.items():
+        activations = {}
+        for tensor, leader in points[name].groups.items():
+            low, high = ranges[name][leader]
+            activations[tensor] = ActivationScale(*affine_parameters(low, high), low, high, "minmax")
+        weights = {
+            points[name].weights[node.name]: tuple(symmetric_scales(weight_of(graph, node)).tolist())
+            for node in graph.graph.nodes
+            if node.name in points[name].weights
+        }
+        networks[name] = NetworkRecipe(activations, weights)
+    return Recipe("small", {}, networks)
+
+
+def export_all(
+    folder: Path,
+    stage: str,
+    format: str,
+    precisions: tuple[str, ...] = ("fp32", "fp16"),
+    quantisation: Quantisation | None = None,
+) -> Export:
+    """Export a stage of the small program."""
     missing = [module for module in CONVERTERS[format] if find_spec(module) is None]
     if missing:
         pytest.skip(f"{missing[0]} is not installed")
@@ -93,10 +131,10 @@ def export_all(folder: Path, stage: str, format: str) -> Export:
     tensors = stage_tensors(program, make_photo())[stage]
     given = {plane.name: tensors[plane.name] for plane in inputs}
     expected = {plane.name: tensors[plane.name] for plane in outputs}
-    paths = {p: folder / file_path(stage, str(SIZE), format, p) for p in ("fp32", "fp16")}
+    paths = {p: folder / file_path(stage, str(SIZE), format, p) for p in precisions}
     for path in paths.values():
         path.parent.mkdir(parents=True, exist_ok=True)
-    exported = export_stage(program, stage, SIZE, format, paths, (given, expected))
+    exported = export_stage(program, stage, SIZE, format, paths, (given, expected), quantisation)
     return Export({file.entry.precision: file for file in exported}, paths, given, expected)
 
 
@@ -110,6 +148,21 @@ def program_export(request: pytest.FixtureRequest, tmp_path_factory: pytest.Temp
 def stage_export(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Export:
     """Each stage on its own, in ONNX."""
     return export_all(tmp_path_factory.mktemp(request.param), request.param, "onnx")
+
+
+@pytest.fixture(scope="session")
+def quantisation() -> Quantisation:
+    """The recipe of the small program."""
+    return Quantisation(make_recipe(make_program()))
+
+
+@pytest.fixture(scope="session", params=["onnx", "coreml", "tflite"])
+def quantised_export(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, quantisation: Quantisation
+) -> Export:
+    """The inpainting stage in int8 and w8, in each format."""
+    folder = tmp_path_factory.mktemp(f"{request.param}-quantised")
+    return export_all(folder, "inpainting", request.param, ("int8", "w8"), quantisation)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import os
 import re
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from ldikit.reference.errors import InputError, MissingExtraError
 from ldikit.reference.inpaint.pocket import PocketInpaint
 from ldikit.reference.ldi import LDI
 from ldikit.reference.ldi_files import read_ldi
+from ldikit.reference.quantized.recipe import NetworkRecipe, Recipe
 from ldikit.runtime.bundle import open_bundle
 from ldikit.runtime.manifest import ModelFile, Substitution, TensorSpec
 from PIL import Image
@@ -75,6 +77,30 @@ def quick(monkeypatch, config):
 
     def export(destination, **settings):
         return export_bundle(config, destination, ["onnx"], ["fp32"], [SIZE], **settings)
+
+    return export
+
+
+@pytest.fixture
+def quick_int8(monkeypatch, config):
+    """As `quick`, one file in the last of the precisions asked for."""
+
+    def convert(tasks, at_once=2):
+        for (file,) in fake_convert(tasks):
+            precision = tasks[0].precisions[-1]
+            path = file.entry.path.replace("fp32", precision)
+            folder = Path(tasks[0].bundle)
+            (folder / file.entry.path).rename(folder / path)
+            counts = {"Conv": {"fp32": 1, "int8": 2}, "Resize": {"fp32": 1}}
+            listed = ("depth/up: Resize in fp32",) if precision == "int8" else ()
+            entry = replace(file.entry, path=path, precision=precision, operations=counts, not_int8=listed)
+            yield [ExportedFile(entry)]
+
+    monkeypatch.setattr(bundle_module, "convert_all", convert)
+    monkeypatch.setattr(bundle_module, "check_formats", lambda formats: None)
+
+    def export(destination, precisions, **settings):
+        return export_bundle(config, destination, ["onnx"], precisions, [SIZE], **settings)
 
     return export
 
@@ -240,8 +266,58 @@ def test_stopping_ends_the_workers(config, tmp_path, monkeypatch):
     assert half.name == "half" and not half.parent.exists()
 
 
+def test_int8_carries_its_recipe_into_the_bundle(config, quick_int8, tmp_path):
+    recipe = Recipe("small", {}, {"depth": NetworkRecipe(), "inpaint": NetworkRecipe()})
+    with pytest.raises(InputError, match=r"int8 and w8 need a quantisation recipe"):
+        quick_int8(tmp_path / "phone", ("fp32", "int8", "w8"))
+    assert not (tmp_path / "phone").exists()
+    folder = quick_int8(tmp_path / "phone", ("fp32", "int8"), recipe=recipe)
+    manifest = open_bundle(folder).manifest
+    assert manifest.recipe_hash == recipe.hash
+    assert Recipe.read(folder / "recipe.json") == recipe
+    assert not (folder / "recipe.safetensors").exists()
+    (entry,) = manifest.files
+    assert entry.operations == {"Conv": {"fp32": 1, "int8": 2}, "Resize": {"fp32": 1}}
+    card = (folder / "README.md").read_text()
+    assert "`onnx/photo_to_ldi-64x96.int8.onnx`: depth/up: Resize in fp32." in card
+    plain = quick_int8(tmp_path / "plain", ("fp32",), recipe=recipe)
+    assert open_bundle(plain).manifest.recipe_hash is None
+    assert not (plain / "recipe.json").exists()
+
+
+def test_an_older_manifest_without_operations_still_opens(quick_int8, tmp_path):
+    folder = quick_int8(tmp_path / "phone", ("fp32",))
+    path = folder / "manifest.json"
+    raw = json.loads(path.read_text())
+    for entry in raw["files"]:
+        del entry["operations"], entry["not_int8"]
+    path.write_text(json.dumps(raw))
+    (entry,) = open_bundle(folder).manifest.files
+    assert (entry.operations, entry.not_int8) == ({}, ())
+
+
+def test_palettes_go_to_core_ml_alone(config, monkeypatch, tmp_path):
+    asked = {}
+
+    def note(tasks, at_once=2):
+        asked.update({task.format: task.precisions for task in tasks})
+        return fake_convert(tasks)
+
+    monkeypatch.setattr(bundle_module, "convert_all", note)
+    monkeypatch.setattr(bundle_module, "check_formats", lambda formats: None)
+    export_bundle(config, tmp_path / "a", ["onnx", "coreml", "tflite"], ["fp16", "p4"], [SIZE])
+    assert asked == {"onnx": ("fp16",), "tflite": ("fp16",), "coreml": ("fp16", "p4")}
+    asked.clear()
+    export_bundle(config, tmp_path / "b", ["onnx", "coreml"], ["p6"], [SIZE])
+    assert asked == {"coreml": ("p6",)}
+    with pytest.raises(InputError, match="'p6' is offered by coreml alone"):
+        export_bundle(config, tmp_path / "c", ["onnx", "tflite"], ["p6"], [SIZE])
+
+
 def test_a_task_survives_its_journey(config):
-    task = Task(config, SIZE, "onnx", ("fp32", "fp16"), ("program", "depth"), "/somewhere", ("inpainting.network",))
+    task = Task(
+        config, SIZE, "onnx", ("fp32", "fp16"), ("program", "depth"), "/somewhere", ("inpainting.network",)
+    )
     assert Task.from_json(json.dumps(json.loads(task.to_json()))) == task
 
 

@@ -165,7 +165,10 @@ def test_core_ml_marks_none_of_them(huge_program: PhotoToLDI) -> None:
     assert layers(PINNED) == {"enter", "larger"}
 
 
-def test_the_pocket_pipeline_fits() -> None:
+def test_a_pipeline_is_audited_on_the_golden_photo_and_scenes(
+    small_program: PhotoToLDI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ldikit.export.fp16_audit.build_program", lambda config, height, width: small_program)
     audit = audit_pipeline(PipelineConfig(), SIZE)
     assert audit.photos[0].endswith(".jpg") and len(audit.photos) == 1 + SCENES
     assert pinned_operations(audit) == frozenset()

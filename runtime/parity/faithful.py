@@ -17,7 +17,7 @@ from ..scales.readers import read_scales
 from .attribution import attribute
 from .candidates import Candidate
 from .cases import Case
-from .oracle import UNROUNDED, OracleRuns
+from .oracle import OracleRuns
 from .reference_runs import ReferenceRuns
 from .result import FAIL, NOT_VERIFIED, PASS, CandidateResult, GateResult
 from .stages import ReferenceStages
@@ -75,6 +75,7 @@ def check_faithful(
     value = None if unknown and not faults else len(faults)
     gates = [GateResult(SCALES_GATE, 0, value, None, value == 0)]
     measured: dict[int, float] = {}
+    unrounded = oracles.unrounded(candidate.format, candidate.precision)
     for size, entry in candidate.entries.items():
         case = next((c for c in cases if c.size == size and c.suits(list(candidate.entries))), None)
         if case is None:
@@ -84,7 +85,7 @@ def check_faithful(
         except (InputError, *_ABSENT) as error:
             faults.append(f"{entry.path}: cannot be run without rounding: {error}")
             continue
-        change, fault = _operations(ldi, case, references, oracles)
+        change, fault = _operations(ldi, case, unrounded, references, oracles)
         measured[case.index] = change
         if fault:
             faults.append(f"{entry.path}: {fault}")
@@ -92,11 +93,8 @@ def check_faithful(
         # NaN, which no limit admits, is the worst.
         photo = max(measured, key=lambda index: (np.isnan(measured[index]), measured[index]))
         worst = measured[photo]
-        gates.append(
-            GateResult(
-                OPERATIONS_GATE, OPERATIONS_LIMIT, worst, photo, worst <= OPERATIONS_LIMIT, len(measured)
-            )
-        )
+        passed = worst <= OPERATIONS_LIMIT
+        gates.append(GateResult(OPERATIONS_GATE, OPERATIONS_LIMIT, worst, photo, passed, len(measured)))
     return _judged(result, gates, faults, unknown)
 
 
@@ -105,14 +103,16 @@ def _run_unrounded(bundle: Bundle, entry: ModelFile, case: Case) -> LDI:
     return LDI.from_tensors(run_program(runner, entry, case.photo))
 
 
-def _operations(ldi: LDI, case: Case, references: ReferenceRuns, oracles: OracleRuns) -> tuple[float, str]:
+def _operations(
+    ldi: LDI, case: Case, unrounded: str, references: ReferenceRuns, oracles: OracleRuns
+) -> tuple[float, str]:
     """Return how far layers are from the torch program's, and the stage to blame ("" within limits)."""
-    own = oracles.run(case, UNROUNDED)
+    own = oracles.run(case, unrounded)
     planes = [(getattr(own.ldi, name), getattr(ldi, name)) for name in OUTPUT_NAMES]
     change = float(np.max([np.percentile(np.abs(c.astype(np.float64) - r), 99) for r, c in planes]))
     if change <= OPERATIONS_LIMIT:
         return change, ""
-    stages = ReferenceStages(oracles.program(case.size, UNROUNDED))
+    stages = ReferenceStages(oracles.program(case.size, unrounded))
     made = attribute(stages, own, ldi, references.cameras, references.gains(case))
     blamed = blame(made)
     if blamed is None:

@@ -10,10 +10,11 @@ from ..recipe import BundleRecipe, read_bundle_recipe
 from ..scales.slots import Slots, expected_slots
 from .cases import Case
 from .reference_runs import ReferenceRun, ReferenceRuns
+from .tflite_constants import unrounded_program
 from .views import render_views
 
-# The precision whose program is an int8 one with only its weights rounded: no activation is.
-UNROUNDED = "w8"
+# What the program is called that computes an int8 file without the rounding of its activations.
+UNROUNDED = "unrounded"
 
 
 class OracleRuns:
@@ -44,14 +45,28 @@ class OracleRuns:
         return self._recipe
 
     def program(self, size: str, precision: str) -> PhotoToLDI:
-        """Return the program of one size as "int8" or "w8" has to compute it; see `BundleRecipe.program`."""
+        """Return the program of one size as "int8" or "w8" has to compute it; see `BundleRecipe.program`.
+
+        Args:
+            size: "HEIGHTxWIDTH".
+            precision: or what `unrounded` gives.
+        """
         if (size, precision) not in self._programs:
             shape = parse_size(size)
             reference = self._references.program(size)
-            self._programs[size, precision] = self.recipe.program(
-                reference, precision, shape.height, shape.width
-            )
+            if precision == UNROUNDED:
+                made = unrounded_program(reference, self.recipe, shape.height, shape.width)
+            else:
+                made = self.recipe.program(reference, precision, shape.height, shape.width)
+            self._programs[size, precision] = made
         return self._programs[size, precision]
+
+    def unrounded(self, format: str, precision: str) -> str:
+        """Return which program a file without the rounding of its activations has to equal.
+
+        That of the weights alone; an int8 TFLite file has a little more rounded (see `tflite_constants`).
+        """
+        return UNROUNDED if (format, precision) == ("tflite", "int8") else "w8"
 
     def slots(self, size: str, precision: str) -> Slots:
         """Return what a file of one size must hold of the recipe; see `expected_slots`."""
@@ -67,7 +82,7 @@ class OracleRuns:
         return self._slots[size, precision]
 
     def run(self, case: Case, precision: str) -> ReferenceRun:
-        """Return the layers and views that a precision's program makes of a photo."""
+        """Return the layers and views that a program (see `program`) makes of a photo."""
         key = (case.index, case.size, precision)
         if key not in self._runs:
             if len(self._runs) > 3:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...reference.errors import InputError
-from ..scales.tflite_file import _load
+from ..scales.tflite_file import load_model
 
 _ROUNDING = ("QUANTIZE", "DEQUANTIZE")
 
@@ -23,7 +23,7 @@ def widened(path: Path) -> bytes:
         InputError: the file is damaged.
         MissingExtraError: the library that reads it is not installed.
     """
-    model, schema = _load(path)
+    model, schema = load_model(path)
     import flatbuffers
 
     try:

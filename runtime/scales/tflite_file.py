@@ -69,7 +69,7 @@ class _Graph:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        model, schema = _load(path)
+        model, schema = load_model(path)
         self.types = _names(schema.TensorType)
         kinds = _names(schema.BuiltinOperator)
         try:
@@ -192,7 +192,13 @@ def _names(codes: Any) -> dict[int, str]:
     return {code: name for name, code in vars(codes).items() if not name.startswith("_")}
 
 
-def _load(path: Path) -> tuple[Any, Any]:
+def load_model(path: Path) -> tuple[Any, Any]:
+    """Return a .tflite file as objects that can be changed, and the module of their types.
+
+    Raises:
+        InputError: it cannot be read, or is damaged.
+        MissingExtraError: the library that reads it is not installed.
+    """
     try:
         from ai_edge_litert import schema_py_generated as schema
     except ModuleNotFoundError as error:

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .application import app
-from .options import Depth, Inpaint, Json, Overwrite, names_of, pipeline_config, write_text
+from .options import (
+    Depth,
+    Inpaint,
+    Json,
+    Output,
+    Overwrite,
+    RecipePath,
+    names_of,
+    pipeline_config,
+    write_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,6 +89,43 @@ def calibrate(
         say(line)
     if json is not None:
         write_text(json, dumps(coverage.to_json(), indent=1) + "\n", overwrite)
+
+
+@app.command()
+def quantize(
+    photos: Annotated[Path, typer.Option(help="Folder of photos to choose on; they must not verify later.")],
+    output: Output = Path("quantized"),
+    recipe: RecipePath = None,
+    margin: Annotated[
+        float, typer.Option(min=0.0, max=0.99, help="Share of what a gate allows to leave unused.")
+    ] = 0.1,
+    depth: Depth = "pocket",
+    inpaint: Inpaint = "pocket",
+    overwrite: Overwrite = False,
+) -> None:
+    """Search which layers may be int8 and which stay float; exit 1 where no mixture is inside the gates."""
+    from ..calibration.samples import folder_samples, scene_samples
+    from ..export.quantize import quantize as search
+    from ..export.recipes import SCENES, ReadyRecipe, calibrated, ready_recipe
+    from ..reference.files import check_new
+    from ..runtime.console import say
+
+    check_new(output, overwrite)
+    samples, config = folder_samples(photos), pipeline_config(depth, inpaint)
+    if recipe is None:
+        start = ReadyRecipe(calibrated(config, scene_samples(SCENES)), None, "scenes")
+    else:
+        start = ready_recipe(config, recipe)
+    found = search(config, start, samples, output, margin, overwrite).search
+    chosen = found.chosen
+    say(f"{output}: {len(found.points)} mixtures tried on {len(found.photos)} photos; chosen: {chosen.label}")
+    say(
+        f"{chosen.bytes:,} bytes of weights, {100 * chosen.used:.0f} % of the gates' allowance on the worst "
+        f"photo; float: {', '.join(chosen.float_layers) or 'none but what always is'}"
+    )
+    if not found.passed:
+        say("no mixture is inside the gates: this is the one that comes closest")
+        raise typer.Exit(1)
 
 
 def _recipe_lines(recipe: Recipe, path: Path) -> Iterator[str]:

@@ -87,7 +87,8 @@ def backdrop_texture(ldi: LDI) -> str:
         color = np.where(there, ldi.color[layer], color)
         disparity = np.where(there, ldi.disparity[layer, 0], disparity)
     weight = np.exp(-FARNESS * (disparity - disparity.min()))
-    size = tuple(-(-side // TILE) for side in ldi.size[::-1])
+    height, width = ldi.size
+    size = (-(-width // TILE), -(-height // TILE))
     planes = [color[0] * weight, color[1] * weight, color[2] * weight, weight]
     small = [
         np.asarray(Image.fromarray(p.astype(np.float32)).resize(size, Image.Resampling.BOX)) for p in planes

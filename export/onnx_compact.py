@@ -15,8 +15,8 @@ def compact(model: Any) -> None:
       the rows' heights that the depth network takes, planes of zeros. Runtimes do that once, on loading.
     - Results between operations are called by their number, operations not at all; inputs, outputs and
       weights keep their names.
-    - Types of results between operations are left out: they follow from the operations. So is what torch notes
-      beside the graph.
+    - Types of results between operations are left out: they follow from the operations. So are the notes of
+      torch beside the graph.
 
     Args:
         model: an `onnx.ModelProto` without subgraphs.

@@ -22,6 +22,7 @@ class Stage:
 
     module = Tiny()
     folded = 0
+    pinned = frozenset()
 
     def example(self) -> tuple[torch.Tensor, ...]:
         return (torch.rand(1, 1, 2, 2),)

@@ -98,7 +98,7 @@ def test_a_stopped_build_leaves_no_worker_and_keeps_the_old_bundle(
 
 @pytest.mark.parametrize(
     ("module", "function"),
-    [("ldikit.runtime.photo3d.video", "write_video"), ("ldikit.runtime.photo3d.photo", "write_depth")],
+    [("ldikit.runtime.photo3d.outputs", "write_videos"), ("ldikit.runtime.photo3d.photo", "write_depth")],
 )
 def test_a_full_disk_during_photo_keeps_the_old_one(
     folder: Path,
@@ -108,6 +108,7 @@ def test_a_full_disk_during_photo_keeps_the_old_one(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     def full(path: Path, *_: object, **__: object) -> None:
+        path = path / "video.mp4" if path.is_dir() else path
         path.write_bytes(b"half of it")
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 

@@ -78,7 +78,7 @@ def disappointments(ldi: LDI, parallax: float) -> list[str]:
     if thin > THIN_SHARE:
         found.append(
             f"very thin structures ({thin:.2%} of the photo, less than 3 pixels wide at {ldi.size[1]}×"
-            f"{ldi.size[0]}) may flicker or lose parts: take a smaller --amplitude, or paint them with "
-            "--files ora and ldikit retouch"
+            f"{ldi.size[0]}) may flicker or lose parts: take a smaller --amplitude, hold them on one "
+            "layer with --mask, or paint them with --files ora and ldikit retouch"
         )
     return found

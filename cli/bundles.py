@@ -33,7 +33,7 @@ from .options import (
 def build(
     output: Output = Path("phone"),
     formats: Formats = "onnx,coreml,tflite",
-    precision: Precisions = "fp32,fp16,int8",
+    precision: Precisions = "fp32,fp16",
     size: Size = None,
     depth: Depth = "pocket",
     inpaint: Inpaint = "pocket",
@@ -69,7 +69,7 @@ def build(
 def export(
     output: Output = Path("phone"),
     formats: Formats = "onnx,coreml,tflite",
-    precision: Precisions = "fp32,fp16,int8",
+    precision: Precisions = "fp32,fp16",
     size: Size = None,
     depth: Depth = "pocket",
     inpaint: Inpaint = "pocket",

@@ -12,7 +12,7 @@ from ..bundle import Bundle
 from ..recipe import RECIPE_PRECISIONS
 from ..report.evidence import Evidence, take_evidence
 from .aggregate import aggregate
-from .attribution import attribute
+from .attribution import attribute, cause
 from .budget import PARTS, measure_budget
 from .candidates import Candidate, load, roundings, run
 from .cases import Case
@@ -25,6 +25,7 @@ from .views import compare_views, render_views
 FLIP = ("flip", "flip_disoccluded")
 # Layers that are named in a reason; more of them are in `layers`.
 NAMED = 3
+NETWORK_OF_STAGE = {"depth": "depth", "inpainting": "inpaint"}
 
 
 def worst_photo(result: CandidateResult) -> int | None:
@@ -76,7 +77,9 @@ def explain(
         layers=told(layers),
     )
     if explained.verdict == FAIL and not explained.faults and layers and costs_most(budget) == "quantization":
-        worst_layers = "; ".join(str(layer) for layer in layers[:NAMED])
+        blamed = NETWORK_OF_STAGE.get(cause(stages) or "")
+        own = [layer for layer in layers if layer.network == blamed] or layers
+        worst_layers = "; ".join(str(layer) for layer in own[:NAMED])
         explained = replace(explained, reason=f"quantisation itself costs most; worst layers: {worst_layers}")
     taken = take_evidence(case.index, reference.ldi, ldi, references.cameras) if pictures else None
     return explained, taken

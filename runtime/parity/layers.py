@@ -1,6 +1,7 @@
 """What rounding one tensor or one weight, alone, costs: which layers quantisation itself fails on."""
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
@@ -16,8 +17,8 @@ from ..recipe import BundleRecipe
 from .scores import decibels
 from .tensors import compare_tensors
 
-WORST = 10
-"""Layers that are told of."""
+WORST = 8
+"""Layers of each network that are told of."""
 
 
 @dataclass(frozen=True)
@@ -85,11 +86,14 @@ def score_layers(
 
 
 def told(scores: list[LayerScore]) -> list[dict[str, Any]]:
-    """Return the worst layers for parity.json."""
-    return [
-        {"network": s.network, "kind": s.kind, "name": s.name, "sqnr_db": s.sqnr_db, "clipped": s.clipped}
-        for s in scores[:WORST]
-    ]
+    """Return the worst layers of each network for parity.json, in the order of `scores`."""
+    seen: Counter[str] = Counter()
+    kept = []
+    for score in scores:
+        seen[score.network] += 1
+        if seen[score.network] <= WORST:
+            kept.append(asdict(score))
+    return kept
 
 
 def _activation(stage: str, name: str, values: torch.Tensor, entry: ActivationScale) -> LayerScore:

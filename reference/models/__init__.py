@@ -1,1 +1,1 @@
-"""The model store: published networks whose weights are fetched on demand, checked and kept in a cache folder."""
+"""The model store: weights of published networks, fetched on demand, checked, and kept in a cache folder."""

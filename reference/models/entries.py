@@ -14,7 +14,7 @@ class ModelFile:
         name: in the network's folder; a plain name.
         urls: where it can be had, the publisher's own first; the sha256 decides, whoever serves it.
         sha256: of the published file; None where no published value is known, so that nothing can be checked.
-        size: bytes, where known.
+        size: in bytes, where known.
     """
 
     name: str

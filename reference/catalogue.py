@@ -34,10 +34,10 @@ class CatalogueEntry:
 
 
 def catalogue() -> list[CatalogueEntry]:
-    """List every registered network."""
+    """List every network whose weights the package carries."""
     entries = []
     for stage, registry in (("depth", depth_networks), ("inpaint", inpaint_networks)):
-        for name in registry:
+        for name in EMBEDDED[stage]:
             network = registry.get(name)(LANDSCAPE.height, LANDSCAPE.width)
             file = embedded_path(EMBEDDED[stage][name])
             entries.append(

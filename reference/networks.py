@@ -6,6 +6,7 @@ from torch import nn
 
 from .depth import pocket as pocket_depth
 from .depth.protocol import depth_networks
+from .depth.tiefenrausch.load import load_tiefenrausch, net_folder
 from .errors import InputError
 from .inpaint import pocket as pocket_inpaint
 from .inpaint.protocol import inpaint_networks
@@ -13,13 +14,19 @@ from .weights.store import load_weights
 
 
 def depth_network(name: str, height: int, width: int) -> nn.Module:
-    """Return the depth network `name` for one size: a registered name, or a safetensors file of `pocket`.
+    """Return the depth network `name` for one size: a registered name, or the path of weights.
+
+    Weights are a safetensors file of `pocket`, or the folder of the pair of nets of `tiefenrausch` (or one of
+    its `.pb` files).
 
     Raises:
         InputError: no such name or file, or the file holds another network.
     """
     if name in depth_networks:
         return depth_networks.get(name)(height, width)
+    nets = net_folder(Path(name))
+    if nets is not None:
+        return load_tiefenrausch(nets, height, width)
     _check_path(name, "depth", list(depth_networks))
     network = pocket_depth.PocketDepth(height, width)
     load_weights(network, Path(name))

@@ -1,0 +1,1 @@
+"""`shih`: the inpainting networks of Shih et al., CVPR 2020."""

@@ -1,17 +1,8 @@
-"""The verbs that say what is here: models, doctor."""
+"""The verb that says what is installed: doctor."""
 
 from __future__ import annotations
 
 from .application import app
-
-
-@app.command()
-def models() -> None:
-    """List the depth and inpainting networks that can be named."""
-    from ..reference.catalogue import catalogue
-    from ..runtime.console import print_catalogue
-
-    print_catalogue(catalogue())
 
 
 @app.command()

@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass
 
+from . import networks  # noqa: F401  (importing it registers every network)
 from .depth import pocket as _pocket_depth
 from .depth.protocol import depth_networks
 from .inpaint import pocket as _pocket_inpaint
 from .inpaint.protocol import inpaint_networks
+from .models.entries import ENTRIES
+from .models.locate import missing_files, model_folder
 from .sizes import LANDSCAPE
 from .weights.store import embedded_path
 
@@ -19,35 +22,69 @@ class CatalogueEntry:
     Attributes:
         name: for `--depth` or `--inpaint`.
         stage: "depth" or "inpaint".
-        parameters: how many numbers it has.
-        weights_bytes: size of its weights file.
-        weights: where they come from.
+        here: whether its weights are on this machine.
+        parameters: how many numbers it has; None for one that is fetched.
+        weights_bytes: size of its weights; None where they are not here and not published.
+        weights: where they are, or how to get them.
         licence: of the weights.
+        source: the publisher's page; "" for embedded ones.
     """
 
     name: str
     stage: str
-    parameters: int
-    weights_bytes: int
+    here: bool
+    parameters: int | None
+    weights_bytes: int | None
     weights: str
     licence: str
+    source: str
 
 
 def catalogue() -> list[CatalogueEntry]:
-    """List every network whose weights the package carries."""
+    """List every registered network: those whose weights the package holds, and those that are fetched."""
     entries = []
     for stage, registry in (("depth", depth_networks), ("inpaint", inpaint_networks)):
-        for name in EMBEDDED[stage]:
-            network = registry.get(name)(LANDSCAPE.height, LANDSCAPE.width)
-            file = embedded_path(EMBEDDED[stage][name])
-            entries.append(
-                CatalogueEntry(
-                    name=name,
-                    stage=stage,
-                    parameters=sum(p.numel() for p in network.parameters()),
-                    weights_bytes=file.stat().st_size,
-                    weights=f"embedded ({file.name})",
-                    licence="Apache-2.0",
-                )
-            )
+        for name in registry:
+            if name in EMBEDDED[stage]:
+                network = registry.get(name)(LANDSCAPE.height, LANDSCAPE.width)
+                entries.append(_embedded(name, stage, sum(p.numel() for p in network.parameters())))
+            elif name in ENTRIES:
+                entries.append(_fetched(name, stage))
     return entries
+
+
+def _embedded(name: str, stage: str, parameters: int) -> CatalogueEntry:
+    """Describe a network whose weights are in the package."""
+    file = embedded_path(EMBEDDED[stage][name])
+    return CatalogueEntry(
+        name=name,
+        stage=stage,
+        here=True,
+        parameters=parameters,
+        weights_bytes=file.stat().st_size,
+        weights=f"embedded ({file.name})",
+        licence="Apache-2.0",
+        source="",
+    )
+
+
+def _fetched(name: str, stage: str) -> CatalogueEntry:
+    """Describe a published network, here or not."""
+    entry = ENTRIES[name]
+    folder = model_folder(entry)
+    here = not missing_files(entry)
+    if here:
+        sizes = [(folder / file.name).stat().st_size for file in entry.files]
+    else:
+        sizes = [file.size for file in entry.files if file.size is not None]
+    whole = len(sizes) == len(entry.files)
+    return CatalogueEntry(
+        name=name,
+        stage=stage,
+        here=here,
+        parameters=None,
+        weights_bytes=sum(sizes) if whole else None,
+        weights=str(folder) if here else f"not here: ldikit models get {name}",
+        licence=entry.licence,
+        source=entry.source,
+    )

@@ -188,8 +188,8 @@ def print_catalogue(entries: list[CatalogueEntry]) -> None:
         table.add_row(
             entry.name,
             f"--{entry.stage}",
-            f"{entry.parameters:,}",
-            f"{entry.weights_bytes / 1e6:.2f}",
+            "" if entry.parameters is None else f"{entry.parameters:,}",
+            "" if entry.weights_bytes is None else f"{entry.weights_bytes / 1e6:.2f}",
             entry.weights,
             entry.licence,
         )

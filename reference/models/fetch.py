@@ -60,7 +60,8 @@ def _fetch_file(file: ModelFile, path: Path, source: str | None, overwrite: bool
                 f"{path} is not the published file (sha256 {found}, not {file.sha256}): "
                 "--overwrite to fetch it anew"
             )
-    urls, schemes = file.urls, ("https", "file")
+    urls = file.urls
+    schemes: tuple[str, ...] = ("https", "file")
     if source is not None:
         urls, schemes = (_inside(source, file.name),), ("https", "http", "file")
     failures = []

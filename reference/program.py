@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from .depth.normalise import MomentNormalisation
+from .depth.refine import EdgeRefinement
 from .layering.soft import Gap, SoftLayering
 
 
@@ -24,16 +25,18 @@ class Layers(NamedTuple):
 
 
 class DepthStage(nn.Module):
-    """Photo → disparity in [0, 1], whatever the network's own scale is."""
+    """Photo → disparity in [0, 1], whatever the network's own scale, with edges where the photo has them."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
         self.normalise: nn.Module = nn.Identity() if network.normalised else MomentNormalisation()
+        self.refine = EdgeRefinement() if getattr(network, "soft_edges", False) else None
 
     def forward(self, photo: torch.Tensor) -> torch.Tensor:
         """(1, 3, H, W) RGB in [0, 1] → (1, 1, H, W)."""
-        return self.normalise(self.network(photo))
+        disparity: torch.Tensor = self.normalise(self.network(photo))
+        return disparity if self.refine is None else self.refine(photo, disparity)
 
 
 class LayeringStage(nn.Module):

@@ -23,6 +23,7 @@ class PocketDepth(nn.Module):
     """
 
     normalised = True
+    soft_edges = True
     rows: torch.Tensor
 
     def __init__(self, height: int, width: int) -> None:

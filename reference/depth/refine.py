@@ -7,8 +7,8 @@ from torch.nn import functional as F
 from ..blocks import upsample2
 from ..layering.shift import both_ways
 
-# Pixels of the half-size photo between a pixel and its neighbours, one pass each, from wide to narrow. Edges of
-# small networks are about 20 such pixels soft; passes of different spacing leave no lattice.
+# Pixels of the half-size photo between a pixel and its neighbours, one pass each, from wide to narrow. Edges
+# of small networks are about 20 such pixels soft; passes of different spacing leave no lattice.
 SPACINGS = (8, 7, 5, 3, 2, 1)
 # Colours this far apart (RGB in [0, 1], Euclidean) belong to one surface less than surely.
 COLOR_SIGMA = 0.06

@@ -165,6 +165,8 @@ def test_a_real_interrupt(old: Path) -> None:
         import os, signal
         from pathlib import Path
         from ldikit.reference.files import atomic_folder
+        # A parent that runs in the background of a shell hands on that interrupts are ignored.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         with atomic_folder(Path({str(old)!r}), overwrite=True) as folder:
             (folder / "a").write_text("half")
             os.kill(os.getpid(), signal.SIGINT)

@@ -9,7 +9,9 @@ from .depth.protocol import depth_networks
 from .depth.tiefenrausch.load import load_tiefenrausch, net_folder
 from .errors import InputError
 from .inpaint import pocket as pocket_inpaint
+from .inpaint.migan.files import migan_file, migan_from
 from .inpaint.protocol import inpaint_networks
+from .inpaint.shih.files import shih_folder, shih_from
 from .weights.store import load_weights
 
 
@@ -34,9 +36,22 @@ def depth_network(name: str, height: int, width: int) -> nn.Module:
 
 
 def inpaint_network(name: str, height: int, width: int) -> nn.Module:
-    """Return the inpainting network `name` for one size; see `depth_network`."""
+    """Return the inpainting network `name` for one size: a registered name, or the path of weights.
+
+    Weights are a safetensors file of `pocket`, the folder of `shih` (or a `.pth` file in it), or the `.pt` file
+    of `migan` (or its folder).
+
+    Raises:
+        InputError: no such name or file, or the file holds another network.
+    """
     if name in inpaint_networks:
         return inpaint_networks.get(name)(height, width)
+    folder = shih_folder(Path(name))
+    if folder is not None:
+        return shih_from(folder, height, width)
+    file = migan_file(Path(name))
+    if file is not None:
+        return migan_from(file, height, width)
     _check_path(name, "inpainting", list(inpaint_networks))
     network = pocket_inpaint.PocketInpaint(height, width)
     load_weights(network, Path(name))

@@ -17,9 +17,12 @@ COLOR, DEPTH, EDGES = "color-model", "depth-model", "edge-model"
 SUFFIXES = (".pth", ".safetensors")
 
 
-def is_folder_of_shih(path: Path) -> bool:
-    """Whether `path` is a folder with one of the checkpoints."""
-    return any((path / f"{name}{suffix}").is_file() for name in (COLOR, DEPTH) for suffix in SUFFIXES)
+def shih_folder(path: Path) -> Path | None:
+    """Return the folder of the checkpoints, named itself or by one of them; None for other paths."""
+    names = [f"{name}{suffix}" for name in (COLOR, DEPTH) for suffix in SUFFIXES]
+    if path.name in names and path.is_file():
+        return path.parent
+    return path if any((path / name).is_file() for name in names) else None
 
 
 def shih_from(folder: Path, height: int, width: int, with_edges: bool = False) -> ShihInpaint:

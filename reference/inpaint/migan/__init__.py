@@ -1,0 +1,1 @@
+"""`migan`: the mobile inpainting generator of Sargsyan et al., ICCV 2023."""

@@ -8,7 +8,7 @@ from ...models.locate import locate
 from ..protocol import depth_networks
 from .netdef import read_net
 from .network import Tiefenrausch
-from .plan import plan_of
+from .planner import plan_of
 
 NAME = "tiefenrausch"
 PREDICT, INIT = "tiefenrausch.pb", "tiefenrausch_init.pb"

@@ -5,6 +5,7 @@ from pathlib import Path
 from torch import nn
 
 from .depth import pocket as pocket_depth
+from .depth.midas_small.network import load_midas_small
 from .depth.protocol import depth_networks
 from .depth.tiefenrausch.load import load_tiefenrausch, net_folder
 from .errors import InputError
@@ -18,8 +19,8 @@ from .weights.store import load_weights
 def depth_network(name: str, height: int, width: int) -> nn.Module:
     """Return the depth network `name` for one size: a registered name, or the path of weights.
 
-    Weights are a safetensors file of `pocket`, or the folder of the pair of nets of `tiefenrausch` (or one of
-    its `.pb` files).
+    Weights are a safetensors file of `pocket`, a `.pt` file of `midas-small`, or the folder of the pair of
+    nets of `tiefenrausch` (or one of its `.pb` files).
 
     Raises:
         InputError: no such name or file, or the file holds another network.
@@ -29,6 +30,8 @@ def depth_network(name: str, height: int, width: int) -> nn.Module:
     nets = net_folder(Path(name))
     if nets is not None:
         return load_tiefenrausch(nets, height, width)
+    if Path(name).suffix == ".pt" and Path(name).is_file():
+        return load_midas_small(Path(name), height, width)
     _check_path(name, "depth", list(depth_networks))
     network = pocket_depth.PocketDepth(height, width)
     load_weights(network, Path(name))
@@ -38,8 +41,8 @@ def depth_network(name: str, height: int, width: int) -> nn.Module:
 def inpaint_network(name: str, height: int, width: int) -> nn.Module:
     """Return the inpainting network `name` for one size: a registered name, or the path of weights.
 
-    Weights are a safetensors file of `pocket`, the folder of `shih` (or a `.pth` file in it), or the `.pt` file
-    of `migan` (or its folder).
+    Weights are a safetensors file of `pocket`, the folder of `shih` (or a `.pth` file in it), or the `.pt`
+    file of `migan` (or its folder).
 
     Raises:
         InputError: no such name or file, or the file holds another network.

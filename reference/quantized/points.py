@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from torch import fx
 
+from .limits import is_limit, is_limited
 from .trace import ACTIVATIONS, ATEN, CONVOLUTIONS, is_fused, layer_of, tensor_names
 
 # They combine tensors of different scales.
@@ -105,9 +106,13 @@ def find_points(
                     rounded.add(node)
             continue
         ends_layer = node.target in ACTIVATIONS and node.all_input_nodes[0].name in layers
-        if ends_layer or (node.target in (*COMBINING, *SAME_SCALE) and _all_rounded(node, rounded)):
+        ends_sum = _ends_sum(node) and node.all_input_nodes[0].name in operations
+        combines = node.target in (*COMBINING, *SAME_SCALE) and _all_rounded(node, rounded)
+        if ends_layer or ends_sum or combines:
             operations.add(node.name)
-            rounded.add(node)
+            # A sum that goes into a clamp is one operation with it, and rounded once.
+            if not (node.target in COMBINING and is_limited(node)):
+                rounded.add(node)
     _release(graph, operations, rounded)
     # Named by themselves: how many float operations stand between them depends on the size.
     activations = tensor_names(node for node in graph.graph.nodes if node in rounded)
@@ -125,12 +130,18 @@ def _all_rounded(node: fx.Node, rounded: set[fx.Node]) -> bool:
 def _release(graph: fx.GraphModule, operations: set[str], rounded: set[fx.Node]) -> None:
     """Give back to float what no int8 layer uses in the end: the upsampling on the way out."""
     for node in reversed(list(graph.graph.nodes)):
-        if node.name not in operations or node.target not in (*COMBINING, *SAME_SCALE):
+        only_moves = node.target in (*COMBINING, *SAME_SCALE) or _ends_sum(node)
+        if node.name not in operations or not only_moves:
             continue
         users = [user for user in node.users if user.name in operations or user.target in CONVOLUTIONS]
         if not users:
             operations.discard(node.name)
             rounded.discard(node)
+
+
+def _ends_sum(node: fx.Node) -> bool:
+    """Say whether a node is the clamp that a sum goes into."""
+    return is_limit(node) and node.all_input_nodes[0].target in COMBINING
 
 
 def _groups(graph: fx.GraphModule, operations: set[str], activations: dict[str, str]) -> dict[str, str]:

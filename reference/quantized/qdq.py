@@ -13,6 +13,7 @@ import torch
 from torch import fx
 
 from ..errors import InputError
+from .limits import drop_idle_limits
 from .points import Points, find_points
 from .recipe import INT8_MAX, INT8_MIN, NetworkRecipe
 from .trace import layer_of
@@ -38,6 +39,7 @@ def quantize_graph(graph: fx.GraphModule, recipe: NetworkRecipe, folded: bool = 
 
         prepared = prepare_pt2e(copy.deepcopy(graph), _recipe_quantizer(points, recipe))
         quantized: fx.GraphModule = convert_pt2e(prepared, fold_quantize=folded)
+    drop_idle_limits(quantized)
     return quantized.requires_grad_(False)
 
 

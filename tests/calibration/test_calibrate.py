@@ -10,10 +10,12 @@ from ldikit.calibration.calibrate import calibrate, recipe_coverage
 from ldikit.calibration.network_runs import NetworkRuns
 from ldikit.calibration.samples import CalibrationSamples
 from ldikit.reference.config import PipelineConfig
+from ldikit.reference.depth.protocol import depth_networks
 from ldikit.reference.errors import InputError
 from ldikit.reference.quantized.program import quantized_program
-from ldikit.reference.quantized.recipe import Recipe
+from ldikit.reference.quantized.recipe import ActivationScale, Recipe
 from ldikit.reference.sizes import ProgramSize
+from torch import nn
 
 SIZE = ProgramSize(64, 96)
 POCKET = PipelineConfig()
@@ -48,6 +50,28 @@ def test_every_range_is_what_the_float_networks_give(recipe: Recipe) -> None:
         span = max(entry.high, 0.0) - min(entry.low, 0.0)
         assert entry.scale == pytest.approx(max(span / 255, 2.0**-14), rel=1e-6)
     assert {stage for stage, _ in lows} == {"depth", "inpaint"}
+
+
+class Held(nn.Module):
+    """A network that gives the range of its first layer itself."""
+
+    normalised = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(3)
+        self.enter, self.head = nn.Conv2d(3, 2, 1), nn.Conv2d(2, 1, 1)
+
+    def forward(self, photo: torch.Tensor) -> torch.Tensor:
+        result: torch.Tensor = torch.sigmoid(self.head(torch.clamp(self.enter(photo), -8.0, 7.9375)))
+        return result
+
+
+def test_a_range_that_the_network_gives_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(depth_networks._entries, "held", lambda height, width: Held().eval())
+    held = calibrate(PipelineConfig(depth="held"), samples(1)).networks["depth"].activations
+    assert held["enter"] == ActivationScale(0.0625, 0, -8.0, 7.9375, "the network")
+    assert held["input/photo"].observer == "minmax" and held["input/photo"].high == pytest.approx(1.0)
 
 
 def test_the_recipe_makes_a_program_close_to_the_float_one(recipe: Recipe) -> None:

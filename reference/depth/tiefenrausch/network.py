@@ -88,11 +88,11 @@ class Tiefenrausch(nn.Module):
         super().__init__()
         self.size = (height, width)
         self.inner = inner_size(height, width)
-        self.network = LogDisparity(plan)
+        self.core = LogDisparity(plan)
 
     def forward(self, photo: torch.Tensor) -> torch.Tensor:
         """Map photos (N, 3, H, W) RGB in [0, 1] to disparity (N, 1, H, W) above 0, larger is nearer."""
-        disparity = torch.exp(self.network(shrink(photo, *self.inner)))
+        disparity = torch.exp(self.core(shrink(photo, *self.inner)))
         if self.inner == self.size:
             return disparity
         return F.interpolate(disparity, self.size, mode="bilinear", align_corners=False)

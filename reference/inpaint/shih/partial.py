@@ -33,7 +33,8 @@ class PartialConv(nn.Module):
         conv = self.input_conv
         share = F.avg_pool2d(known, *self.window)
         summed = F.conv2d(masked, conv.weight, None, conv.stride, conv.padding)
-        result = summed * (1.0 / share.clamp(min=SMALLEST_SHARE))
+        # Divided, not multiplied by the inverse: Core ML adds 1e-4 before it inverts.
+        result = summed / share.clamp(min=SMALLEST_SHARE)
         return result if conv.bias is None else result + conv.bias.view(1, -1, 1, 1)
 
 

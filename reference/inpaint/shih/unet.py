@@ -11,7 +11,8 @@ UNIT = 128
 
 # Kernel of the first layers of the encoder; the others have 3.
 _KERNELS = (7, 5, 5)
-_WIDTHS = (64, 128, 256, 512, 512, 512, 512)
+# Channels of the encoder's layers.
+WIDTHS = (64, 128, 256, 512, 512, 512, 512)
 _LEAK = 0.2
 
 
@@ -23,19 +24,27 @@ class PartialUNet(nn.Module):
         outputs: channels.
         biased: how many layers of the encoder have a bias.
         decoders: names of the decoder's layers, the deepest first.
+        levels: channels of the encoder's layers, the first first.
     """
 
-    def __init__(self, inputs: int, outputs: int, biased: int, decoders: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        biased: int,
+        decoders: tuple[str, ...],
+        levels: tuple[int, ...] = WIDTHS,
+    ) -> None:
         super().__init__()
-        widths = (inputs, *_WIDTHS)
-        self.encoders = tuple(f"enc_{level + 1}" for level in range(len(_WIDTHS)))
+        widths = (inputs, *levels)
+        self.encoders = tuple(f"enc_{level + 1}" for level in range(len(levels)))
         self.decoders = decoders
         for level, name in enumerate(self.encoders):
             kernel = _KERNELS[level] if level < len(_KERNELS) else 3
             unit = PartialUnit(widths[level], widths[level + 1], kernel, 2, level < biased, norm=level > 0)
             self.add_module(name, unit)
         above = widths[-1]
-        for level, name in zip(reversed(range(1, len(_WIDTHS))), decoders, strict=False):
+        for level, name in zip(reversed(range(1, len(levels))), decoders, strict=False):
             self.add_module(name, PartialUnit(above + widths[level], widths[level], slope=_LEAK))
             above = widths[level]
         last = PartialUnit(above + inputs, outputs, bias=True, norm=False, slope=None)
@@ -67,11 +76,12 @@ class PartialUNet(nn.Module):
         return masked
 
 
-def depth_unet() -> PartialUNet:
+def depth_unet(levels: tuple[int, ...] = WIDTHS) -> PartialUNet:
     """Return the network of `depth-model.pth`: log depth, edge, context, hole → log depth."""
-    return PartialUNet(4, 1, 2, tuple(f"dec_{level}" for level in range(7, 0, -1)))
+    return PartialUNet(4, 1, 2, tuple(f"dec_{level}" for level in range(7, 0, -1)), levels)
 
 
-def color_unet() -> PartialUNet:
+def color_unet(levels: tuple[int, ...] = WIDTHS) -> PartialUNet:
     """Return the network of `color-model.pth`: colour, edge, context, hole → logits of colour."""
-    return PartialUNet(6, 3, 0, ("dec_7", "dec_6", *(f"dec_{level}A" for level in range(5, 0, -1))))
+    names = ("dec_7", "dec_6", *(f"dec_{level}A" for level in range(5, 0, -1)))
+    return PartialUNet(6, 3, 0, names, levels)

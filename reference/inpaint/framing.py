@@ -14,6 +14,17 @@ def reduction(height: int, width: int, side: int) -> int:
     return 1 << max(0, round(math.log2(math.sqrt(height * width) / side)))
 
 
+def all_of(plane: torch.Tensor, factor: int) -> torch.Tensor:
+    """(N, 1, H, W) → (N, 1, H / factor, W / factor): the smallest value of each square."""
+    return -any_of(-plane, factor)
+
+
+def any_of(plane: torch.Tensor, factor: int) -> torch.Tensor:
+    """(N, 1, H, W) → (N, 1, H / factor, W / factor): the largest value of each square."""
+    # coremltools does not take the stride from the window.
+    return F.max_pool2d(plane, factor, stride=factor)
+
+
 class Border:
     """Zeros around a frame, so that both sides become multiples of `unit`; as even as possible.
 

@@ -5,7 +5,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from ...layering.soft import Gap
-from ..framing import Border, reduction
+from ..framing import Border, all_of, reduction
 from .generator import Generator
 
 
@@ -29,7 +29,7 @@ class MiganInpaint(nn.Module):
         """Paint the hidden layer; see `InpaintNetwork`."""
         known = gap.context
         if self.factor > 1:
-            known, color = -F.max_pool2d(-known, self.factor), F.avg_pool2d(color, self.factor)
+            known, color = all_of(known, self.factor), F.avg_pool2d(color, self.factor)
         planes = self.border.add(torch.cat([known, (color * 2.0 - 1.0) * known], dim=1))
         painted = self.generator(torch.cat([planes[:, :1] - 0.5, planes[:, 1:]], dim=1))
         painted = self.border.remove(painted) * 0.5 + 0.5

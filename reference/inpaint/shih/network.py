@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from ...layering.soft import Gap
-from ..framing import Border, reduction
+from ..framing import Border, all_of, any_of, reduction
 from .edges import EdgeNet, EdgePlane
 from .unet import UNIT, PartialUNet
 
@@ -73,7 +73,7 @@ class ShihInpaint(nn.Module):
         """Return the hidden colour: painted on a smaller frame where this one is larger than in training."""
         context, unknown = gap.context, gap.unknown
         if self.factor > 1:
-            context, unknown = -F.max_pool2d(-context, self.factor), F.max_pool2d(unknown, self.factor)
+            context, unknown = all_of(context, self.factor), any_of(unknown, self.factor)
             color = F.avg_pool2d(color, self.factor)
             # Published: a reduced frame has no edges.
             edges = torch.zeros_like(context)

@@ -8,6 +8,7 @@ from .depth import pocket as pocket_depth
 from .depth.midas_small.network import load_midas_small
 from .depth.protocol import depth_networks
 from .depth.tiefenrausch.load import load_tiefenrausch, net_folder
+from .depth.transformers_network import load_transformers, transformers_source
 from .errors import InputError
 from .inpaint import pocket as pocket_inpaint
 from .inpaint.migan.files import migan_file, migan_from
@@ -19,8 +20,9 @@ from .weights.store import load_weights
 def depth_network(name: str, height: int, width: int) -> nn.Module:
     """Return the depth network `name` for one size: a registered name, or the path of weights.
 
-    Weights are a safetensors file of `pocket`, a `.pt` file of `midas-small`, or the folder of the pair of
-    nets of `tiefenrausch` (or one of its `.pb` files).
+    Weights are a safetensors file of `pocket`, a `.pt` file of `midas-small`, the folder of the pair of
+    nets of `tiefenrausch` (or one of its `.pb` files), a folder in the layout of transformers, or `hf:NAME`
+    of one on its hub.
 
     Raises:
         InputError: no such name or file, or the file holds another network.
@@ -30,6 +32,9 @@ def depth_network(name: str, height: int, width: int) -> nn.Module:
     nets = net_folder(Path(name))
     if nets is not None:
         return load_tiefenrausch(nets, height, width)
+    source = transformers_source(name)
+    if source is not None:
+        return load_transformers(source, height, width)
     if Path(name).suffix == ".pt" and Path(name).is_file():
         return load_midas_small(Path(name), height, width)
     _check_path(name, "depth", list(depth_networks))

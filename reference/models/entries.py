@@ -112,6 +112,12 @@ _ENTRIES = (
                 None,
             ),
             ModelFile(
+                "preprocessor_config.json",
+                (f"{_DEPTH_ANYTHING}/preprocessor_config.json",),
+                "d41175c0d889477ca8fc67191e540faef14baf6275157b3fdecf78469e6bbf84",
+                None,
+            ),
+            ModelFile(
                 "model.safetensors",
                 (f"{_DEPTH_ANYTHING}/model.safetensors",),
                 "3152477ce0d8d6978d76b995120de97cb5b928701fd0f817769f59e249a16b70",

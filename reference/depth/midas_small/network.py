@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from ...blocks import upsample2
 from ...models.locate import locate
 from ...weights.checkpoint import fit, read_checkpoint
-from ..imagenet import ImageNetNormalisation
+from ..pixels import ImageNetNormalisation, resized
 from ..protocol import depth_networks
 from .encoder import LEVELS, Encoder
 
@@ -124,13 +124,6 @@ class MidasSmall(nn.Module):
         small = resized(photo, self.working_size)
         disparity = self.scratch(self.pretrained(self.normalisation(small))) * (1.0 / UNIT)
         return resized(disparity, self.size)
-
-
-def resized(plane: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    """Bring (N, C, H, W) to another size, bilinearly with half-pixel centres."""
-    if tuple(plane.shape[-2:]) == size:
-        return plane
-    return F.interpolate(plane, size=size, mode="bilinear", align_corners=False)
 
 
 def working_size(height: int, width: int) -> tuple[int, int]:

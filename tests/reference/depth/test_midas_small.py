@@ -18,8 +18,8 @@ from ldikit.reference.networks import depth_network
 from torch.nn import functional as F
 
 # From the definitions of the published network: gen-efficientnet's tf_efficientnet_lite3 as timm 1.0 builds
-# it, under the names of MiDaS' _make_efficientnet_backbone, and MidasNet_small's decoder. Its authors load the
-# checkpoint strictly into that, so these are the checkpoint's keys.
+# it, under the names of MiDaS' _make_efficientnet_backbone, and MidasNet_small's decoder. Its authors load
+# the checkpoint strictly into that, so these are the checkpoint's keys.
 SHAPES = json.loads(Path(__file__).with_name("midas_v21_small_256.shapes.json").read_text())
 
 

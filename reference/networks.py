@@ -77,5 +77,5 @@ def _check_path(name: str, kind: str, known: list[str]) -> None:
     if Path(name).suffix != ".safetensors":
         raise InputError(
             f"unknown {kind} network {name!r}: give one of {', '.join(known)}, "
-            "or a .safetensors file that exists"
+            "or the path of weights that exist"
         )

@@ -5,11 +5,15 @@ from importlib import import_module
 from pathlib import Path
 
 from ...reference.errors import BackendUnavailableError, InputError, MissingExtraError
+from ..arm64.cpus import backend_names
 from ..manifest import ModelFile
 from .protocol import BACKEND_OF_FORMAT, BackendFactory, Runner, backends
 
-# Which format each backend runs; `torch` runs the float reference of the bundle's manifest.
-FORMAT_OF_BACKEND = {"torch": "torch", **{backend: kind for kind, backend in BACKEND_OF_FORMAT.items()}}
+_OWN = {"torch": "torch", **{backend: kind for kind, backend in BACKEND_OF_FORMAT.items()}}
+
+# Which format each backend runs; `torch` runs the float reference of the bundle's manifest, "RUNTIME@CPU" a
+# runtime's ARM64 build on an emulated processor.
+FORMAT_OF_BACKEND = {**_OWN, **{name: _OWN[name.split("@")[0]] for name in backend_names()}}
 
 
 def _module(name: str) -> str:
@@ -20,6 +24,10 @@ def _lazy(name: str) -> BackendFactory:
     """Return a factory that imports the backend's module when it is first called."""
 
     def open_file(path: Path, entry: ModelFile, threads: int = 1) -> Runner:
+        if "@" in name:
+            from ..arm64.backend import open_file as open_emulated
+
+            return open_emulated(path, entry, name)
         return import_module(_module(name)).open_file(path, entry, threads)
 
     return open_file
@@ -40,7 +48,7 @@ def backend_for(kind: str, backend: str | None = None) -> str:
     Raises:
         InputError: no such format or backend, or the backend does not run the format.
     """
-    known = {kind: name for name, kind in FORMAT_OF_BACKEND.items()}
+    known = {kind: name for name, kind in _OWN.items()}
     if kind not in known:
         raise InputError(f"unknown format {kind!r}; known: {', '.join(sorted(known))}")
     if backend is None:
@@ -87,7 +95,12 @@ def unavailable(backend: str) -> str | None:
     """
     backends.get(backend)
     try:
-        import_module(_module(backend)).require()
+        if "@" in backend:
+            from ..arm64.backend import require
+
+            require(backend.split("@")[0])
+        else:
+            import_module(_module(backend)).require()
     except (MissingExtraError, BackendUnavailableError) as error:
         return str(error)
     return None

@@ -126,8 +126,8 @@ def load_transformers(source: str, height: int, width: int) -> nn.Module:
     try:
         _check_config(source, place)
         config = AutoConfig.from_pretrained(place, trust_remote_code=False)
-        # Plain matrix products and softmax have a counterpart in every export format.
-        config._attn_implementation = config.backbone_config._attn_implementation = "eager"
+        # With "eager", transformers makes a mask that hides nothing, of operations that Core ML lacks.
+        config.backbone_config._attn_implementation = "sdpa"
         with torch.device("meta"):
             skeleton = AutoModelForDepthEstimation.from_config(config)
         _check_size(source, sum(p.numel() * p.element_size() for p in skeleton.parameters()))

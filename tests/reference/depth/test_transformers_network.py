@@ -110,11 +110,11 @@ def test_metric_depth_becomes_disparity(tmp_path, photo):
     torch.testing.assert_close(network(photo), 1 / depth, atol=1e-5, rtol=1e-4)
 
 
-def test_nothing_bicubic_is_exported(folder, photo):
+def test_neither_bicubic_resizing_nor_a_mask_is_exported(folder, photo):
     exported = torch.export.export(load_transformers(str(folder), 64, 96), (photo,)).run_decompositions({})
     operations = {str(node.target) for node in exported.graph.nodes if node.op == "call_function"}
-    assert not any("bicubic" in name or "scaled_dot_product" in name for name in operations)
-    assert "aten.softmax.int" in operations
+    assert "aten.upsample_bilinear2d.vec" in operations
+    assert not any("bicubic" in name or "where" in name for name in operations)
 
 
 def test_missing_weights_are_named(folder):

@@ -7,7 +7,7 @@ from .depth import pocket as _pocket_depth
 from .depth.protocol import depth_networks
 from .inpaint import pocket as _pocket_inpaint
 from .inpaint.protocol import inpaint_networks
-from .models.entries import ENTRIES
+from .models.entries import ENTRIES, ModelEntry
 from .models.locate import missing_files, model_folder
 from .sizes import LANDSCAPE
 from .weights.store import embedded_path
@@ -42,14 +42,15 @@ class CatalogueEntry:
 
 def catalogue() -> list[CatalogueEntry]:
     """List every registered network: those whose weights the package holds, and those that are fetched."""
+    published = {name: entry for entry in ENTRIES.values() for name in (entry.name, *entry.variants)}
     entries = []
     for stage, registry in (("depth", depth_networks), ("inpaint", inpaint_networks)):
         for name in registry:
             if name in EMBEDDED[stage]:
                 network = registry.get(name)(LANDSCAPE.height, LANDSCAPE.width)
                 entries.append(_embedded(name, stage, sum(p.numel() for p in network.parameters())))
-            elif name in ENTRIES:
-                entries.append(_fetched(name, stage))
+            else:
+                entries.append(_fetched(name, stage, published[name]))
     return entries
 
 
@@ -68,9 +69,8 @@ def _embedded(name: str, stage: str, parameters: int) -> CatalogueEntry:
     )
 
 
-def _fetched(name: str, stage: str) -> CatalogueEntry:
+def _fetched(name: str, stage: str, entry: ModelEntry) -> CatalogueEntry:
     """Describe a published network, here or not."""
-    entry = ENTRIES[name]
     folder = model_folder(entry)
     here = not missing_files(entry)
     if here:
@@ -84,7 +84,7 @@ def _fetched(name: str, stage: str) -> CatalogueEntry:
         here=here,
         parameters=None,
         weights_bytes=sum(sizes) if whole else None,
-        weights=str(folder) if here else f"not here: ldikit models get {name}",
+        weights=str(folder) if here else f"not here: ldikit models get {entry.name}",
         licence=entry.licence,
         source=entry.source,
     )

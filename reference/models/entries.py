@@ -38,6 +38,7 @@ class ModelEntry:
         source: the publisher's page.
         paper: what to cite.
         files: what to fetch.
+        variants: further names, of networks that are made of the same files.
     """
 
     name: str
@@ -46,6 +47,7 @@ class ModelEntry:
     source: str
     paper: str
     files: tuple[ModelFile, ...]
+    variants: tuple[str, ...] = ()
 
 
 _TIEFENRAUSCH = (
@@ -128,7 +130,7 @@ _ENTRIES = (
     ModelEntry(
         name="shih",
         stage="inpaint",
-        licence="MIT (code; the weights' page states none)",
+        licence="MIT; edge network after EdgeConnect: CC BY-NC 4.0",
         source="https://github.com/vt-vl-lab/3d-photo-inpainting",
         paper="Shih et al., 3D Photography using Context-aware Layered Depth Inpainting, CVPR 2020",
         files=tuple(
@@ -139,6 +141,7 @@ _ENTRIES = (
                 ("color-model.pth", "383c9b1db70097907a6f9c8abb0303e7056f50d5456a36f34ab784592b8b2c20"),
             )
         ),
+        variants=("shih-edges",),
     ),
     ModelEntry(
         name="migan",

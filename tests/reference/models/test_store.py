@@ -157,3 +157,15 @@ def test_a_cache_that_cannot_be_made(two, tmp_path, monkeypatch):
     monkeypatch.setenv("LDIKIT_MODELS", str(tmp_path / "file"))
     with pytest.raises(InputError, match=r"cannot write .*Not a directory"):
         fetch("two")
+
+
+def test_every_registered_network_is_embedded_or_published(cache):
+    from ldikit.reference.catalogue import catalogue
+    from ldikit.reference.depth.protocol import depth_networks
+    from ldikit.reference.inpaint.protocol import inpaint_networks
+
+    rows = catalogue()
+    assert [row.name for row in rows] == [*depth_networks, *inpaint_networks]
+    assert {row.name for row in rows if row.here} == {"pocket"}
+    named = {row.name for row in rows}
+    assert all(entry.name in named and named.issuperset(entry.variants) for entry in ENTRIES.values())

@@ -26,7 +26,10 @@ COUNTERPARTS = {
     "dequantize_per_channel": _own("DequantizeLinear", "constexpr_affine_dequantize", "DEQUANTIZE"),
     "dequantize_per_tensor": _own("DequantizeLinear", "dequantize", "DEQUANTIZE"),
     "div": _own("Div", "real_div", "DIV"),
+    "exp": _own("Exp", "exp", "EXP"),
     "hardtanh": _own("Clip", "clip relu6", "RELU6 RELU_0_TO_1"),
+    "leaky_relu": _own("LeakyRelu", "leaky_relu", "LEAKY_RELU"),
+    "log": _own("Log", "log", "LOG"),
     "lt": _own("Less", "less", "LESS"),
     "max_pool2d_with_indices": _own("MaxPool", "max_pool", "MAX_POOL_2D"),
     "maximum": _own("Max", "maximum", "MAXIMUM"),
@@ -34,6 +37,7 @@ COUNTERPARTS = {
     "minimum": _own("Min", "minimum", "MINIMUM"),
     "mul": _own("Mul", "mul", "MUL"),
     "native_batch_norm": _own("BatchNormalization", "batch_norm", ""),
+    "neg": _own("Neg", "", "NEG"),
     "quantize_per_tensor": _own("QuantizeLinear", "quantize", "QUANTIZE"),
     "relu": _own("Relu", "relu", "RELU"),
     "replication_pad2d": _own("Pad", "pad", ""),
@@ -42,7 +46,9 @@ COUNTERPARTS = {
     "slice": _own("Slice", "slice_by_index", "SLICE STRIDED_SLICE"),
     "stack": _own("", "stack", "PACK"),
     "sub": _own("Sub", "sub", "SUB"),
+    "sum": _own("ReduceSum", "reduce_sum", "SUM"),
     "upsample_bilinear2d": _own("Resize", "upsample_bilinear", "RESIZE_BILINEAR"),
+    "upsample_nearest2d": _own("Resize", "upsample_nearest_neighbor", "RESIZE_NEAREST_NEIGHBOR"),
     "where": _own("Where", "select", "SELECT SELECT_V2"),
 }
 

@@ -46,5 +46,6 @@ def _average(plane: torch.Tensor, photo: torch.Tensor, spacing: int, axis: int) 
 
 def _likeness(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
     """Return 1 for equal colours, falling to 0: (N, 3, H, W) twice → (N, 1, H, W)."""
-    squared = (first - second).square().sum(dim=1, keepdim=True)
+    difference = first - second
+    squared = (difference * difference).sum(dim=1, keepdim=True)
     return torch.exp(squared * (-0.5 / COLOR_SIGMA**2))

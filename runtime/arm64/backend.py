@@ -1,4 +1,4 @@
-"""The backends `onnxruntime@CPU` and `litert@CPU`: a model file in an ARM64 guest (see `backends.protocol`)."""
+"""The backends `onnxruntime@CPU` and `litert@CPU`: a model file in an ARM64 guest."""
 
 import hashlib
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from ...reference.errors import BackendUnavailableError
 from ..manifest import ModelFile
 from .cache import Cache, open_cache
 from .cpus import RUNTIMES, Cpu, native, split
-from .guest import Guest, Processor
+from .guest import Guest
 
 # Emulation takes minutes and gives the same every time, so the last results of a file are kept: a candidate
 # is run once more on its worst photo.
@@ -33,9 +33,9 @@ class Arm64Runner:
 
     def __init__(self, path: Path, entry: ModelFile, cache: Cache, runtime: str, cpu: Cpu) -> None:
         self.backend = f"{runtime}@{cpu.name}"
-        self.cache = cache
-        names = [[spec.name for spec in side] for side in (entry.inputs, entry.outputs)]
-        self.guest = Guest(cache, cpu, runtime, path, *names)
+        self.cache, self.runtime, self.cpu = cache, runtime, cpu
+        inputs, outputs = ([spec.name for spec in side] for side in (entry.inputs, entry.outputs))
+        self.guest = Guest(cache, cpu, runtime, path, inputs, outputs)
         self._file = f"{self.backend} {entry.sha256}"
 
     def infer(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -51,11 +51,18 @@ class Arm64Runner:
             _kept[key] = result
         return dict(_kept[key])
 
-    def processor(self) -> Processor:
-        """Return what the guest says of its processor."""
+    def described(self) -> dict[str, object]:
+        """Return what is known of the processor and of what runs on it: `cpu`, `features` and more."""
         self.guest.start()
         assert self.guest.processor is not None
-        return self.guest.processor
+        distribution = RUNTIMES[self.runtime]
+        return {
+            "cpu": self.cpu.name,
+            "part": self.guest.processor.part,
+            "features": list(self.guest.processor.features),
+            "emulator": f"qemu-aarch64 {self.cache.qemu_version}",
+            "runtime": f"{distribution} {self.cache.wheels[distribution]}",
+        }
 
 
 def open_file(path: Path, entry: ModelFile, backend: str) -> Arm64Runner:
@@ -78,7 +85,7 @@ def require(runtime: str) -> Cache:
     """
     if native():
         raise BackendUnavailableError(
-            f"this machine's own processor is an ARM64 one: the backend {runtime!r} runs those kernels natively"
+            f"this machine's own processor is an ARM64 one: the backend {runtime!r} runs natively"
         )
     cache = open_cache()
     if RUNTIMES[runtime] not in cache.wheels:

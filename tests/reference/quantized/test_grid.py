@@ -5,7 +5,7 @@ from ldikit.reference.quantized.grid import grid_step
 
 
 def rounded(step: float, *, most: int = 127) -> torch.Tensor:
-    """A weight (8, 6, 3, 3) of whole multiples of a step, as float32 holds them; ±`most` in channel 0 alone."""
+    """A weight (8, 6, 3, 3) of whole multiples of a step, in float32; −`most` in channel 0 alone."""
     generator = torch.Generator().manual_seed(0)
     counts = torch.randint(-100, 101, (8, 6, 3, 3), generator=generator)
     counts[0, 0, 0, 0] = -most

@@ -9,6 +9,7 @@ import typer
 
 from .application import app
 from .options import (
+    Arm64,
     BundleFolder,
     Depth,
     Formats,
@@ -21,6 +22,7 @@ from .options import (
     Precisions,
     RecipePath,
     Size,
+    emulated_backends,
     names_of,
     photos_of,
     pipeline_config,
@@ -103,6 +105,7 @@ def verify(
     photos: Photos = None,
     json: Json = None,
     gates: Gates = None,
+    arm64: Arm64 = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Judge every model of a bundle by the LDI it makes; exit 0 pass, 1 fail, 2 bad input, 3 not verified."""
@@ -113,7 +116,9 @@ def verify(
 
     if json is not None:
         check_new(json, overwrite)
-    report = verify_bundle(open_bundle(bundle), photos_of(photos), gates=gates, pictures=False)
+    opened, paths = open_bundle(bundle), photos_of(photos)
+    backends = emulated_backends(opened, arm64, len(paths))
+    report = verify_bundle(opened, paths, gates=gates, backends=backends, pictures=False)
     print_parity(report)
     if json is not None:
         report.write(json)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..reference.errors import InputError
+
+if TYPE_CHECKING:
+    from ..runtime.bundle import Bundle
 
 Formats = Annotated[str, typer.Option(help="Comma-separated: onnx, coreml, tflite.")]
 Precisions = Annotated[
@@ -30,6 +33,15 @@ Gates = Annotated[
 RecipePath = Annotated[
     Path | None,
     typer.Option("--recipe", help="recipe.json of int8 and w8; default: the package's, or made on scenes."),
+]
+Arm64 = Annotated[
+    str | None,
+    typer.Option(
+        "--arm64",
+        metavar="CPU[,CPU]",
+        help="Also judge the ARM64 builds of the runtimes on emulated processors: cortex-a53, cortex-a55, "
+        "cortex-a76, max; or default.",
+    ),
 ]
 BundleFolder = Annotated[Path, typer.Argument(help="Folder that `ldikit build` or `export` wrote.")]
 
@@ -65,6 +77,29 @@ def photos_of(folder: Path | None) -> list[Path]:
     from ..calibration.sources import bundled_photos, folder_photos
 
     return bundled_photos() if folder is None else folder_photos(folder)
+
+
+def emulated_backends(bundle: Bundle, cpus: str | None, photos: int) -> list[str] | None:
+    """Return the backends to verify with, those of ARM64 processors too, after saying how long that takes.
+
+    None, which is each format's own, where no processor was asked for or this machine is an ARM64 one.
+
+    Raises:
+        InputError: an unknown processor.
+        BackendUnavailableError: the ARM64 root is not set up.
+    """
+    if cpus is None:
+        return None
+    from ..runtime.arm64.cpus import native
+    from ..runtime.arm64.plan import plan
+    from ..runtime.console import say
+
+    if native():
+        say("this machine's own processor is an ARM64 one: its own backends run the ARM64 kernels")
+        return None
+    backends, line = plan(bundle, names_of(cpus), photos)
+    say(line)
+    return backends
 
 
 def write_text(path: Path | None, text: str, overwrite: bool) -> None:

@@ -53,7 +53,7 @@ class LitertRunner:
         interpreter_class = require()
         options = {"experimental_op_resolver_type": _without_delegates(interpreter_class)} if literal else {}
         try:
-            with _muted():
+            with muted():
                 self.interpreter = interpreter_class(model_path=str(path), num_threads=threads, **options)
                 self.interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
@@ -91,7 +91,7 @@ class LitertRunner:
 
 
 @contextmanager
-def _muted() -> Iterator[None]:
+def muted() -> Iterator[None]:
     """Keep the runtime's remarks on its delegates off standard error; it has no setting for them.
 
     Its errors are Python exceptions, so nothing that matters is lost.

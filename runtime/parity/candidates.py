@@ -29,6 +29,7 @@ class Candidate:
         broken: why its file cannot be opened or run, None if it can.
         scores: of each photo, by way of rounding: {rounding: {photo index: scores}}.
         hidden: the photos on which the reference hides anything.
+        arm64: what a guest says of its processor, for an emulated candidate that ran.
     """
 
     entries: dict[str, ModelFile]
@@ -38,6 +39,7 @@ class Candidate:
     broken: str | None = None
     scores: dict[str, dict[int, dict]] = field(default_factory=dict)
     hidden: set[int] = field(default_factory=set)
+    arm64: dict[str, object] = field(default_factory=dict)
 
     @property
     def format(self) -> str:
@@ -48,6 +50,11 @@ class Candidate:
     def precision(self) -> str:
         """Of its files."""
         return next(iter(self.entries.values())).precision
+
+    @property
+    def emulated(self) -> bool:
+        """Whether its runtime is the ARM64 build, on an emulated processor."""
+        return "@" in self.backend
 
     @property
     def runs(self) -> bool:
@@ -123,4 +130,6 @@ def run(candidate: Candidate, runner: Runner, size: str, photo: np.ndarray) -> L
         return LDI.from_tensors(run_program(runner, candidate.entries[size], photo))
     except InputError as error:
         candidate.broken = str(error)
-        return None
+    except BackendUnavailableError as error:  # an emulated processor that crashed or hung
+        candidate.missing = str(error)
+    return None

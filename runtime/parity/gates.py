@@ -50,7 +50,7 @@ KNOWN_METRICS = re.compile(
     r"|ldi\.(gap_iou|iou|disparity_l1|disparity_p95|occupancy_l1)_layer\d+"
     r"|views\.(psnr|ssim|flip)(_disoccluded)?"
     r"|views\.holes_(candidate|change)"
-    r"|tensors\.\w+\.(sqnr_db|psnr_db|cosine|max_abs|p99_abs|mean_abs)"
+    r"|(tensors|host)\.\w+\.(sqnr_db|psnr_db|cosine|max_abs|p99_abs|mean_abs)"
 )
 
 

@@ -13,8 +13,8 @@ from .reference_runs import ReferenceRun, ReferenceRuns
 from .tflite_constants import unrounded_program
 from .views import render_views
 
-# What the program is called that computes an int8 file without the rounding of its activations.
-UNROUNDED = "unrounded"
+# What the programs are called that compute an int8 file without the rounding of its activations.
+UNROUNDED, UNROUNDED_TFLITE = "unrounded", "unrounded-tflite"
 
 
 class OracleRuns:
@@ -54,8 +54,9 @@ class OracleRuns:
         if (size, precision) not in self._programs:
             shape = parse_size(size)
             reference = self._references.program(size)
-            if precision == UNROUNDED:
-                made = unrounded_program(reference, self.recipe, shape.height, shape.width)
+            if precision in (UNROUNDED, UNROUNDED_TFLITE):
+                tflite = precision == UNROUNDED_TFLITE
+                made = unrounded_program(reference, self.recipe, shape.height, shape.width, tflite)
             else:
                 made = self.recipe.program(reference, precision, shape.height, shape.width)
             self._programs[size, precision] = made
@@ -64,9 +65,12 @@ class OracleRuns:
     def unrounded(self, format: str, precision: str) -> str:
         """Return which program a file without the rounding of its activations has to equal.
 
-        That of the weights alone; an int8 TFLite file has a little more rounded (see `tflite_constants`).
+        That of the weights alone, but for what an int8 file leaves to rounding (see `tflite_constants`); an
+        int8 TFLite file has a little more rounded.
         """
-        return UNROUNDED if (format, precision) == ("tflite", "int8") else "w8"
+        if precision != "int8":
+            return precision
+        return UNROUNDED_TFLITE if format == "tflite" else UNROUNDED
 
     def slots(self, size: str, precision: str) -> Slots:
         """Return what a file of one size must hold of the recipe; see `expected_slots`."""

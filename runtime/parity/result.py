@@ -61,6 +61,9 @@ class CandidateResult:
         reason: why it failed or was not verified, for people, where there is more to say than the gates do.
         faults: what of its files is not as the recipe and the program say, a line each.
         layers: of a quantised candidate, the tensors and weights that lose most by rounding alone.
+        arm64: of a candidate on an emulated processor: `cpu`, its `features`, `emulator`, `runtime`, `host`
+            (how far it is from this machine's build, aggregated like `ldi`), and of int8 `steps`, the
+            operations that differ when they are given the same inputs.
 
     Raises:
         InputError: the verdict is not one of the three.
@@ -82,6 +85,7 @@ class CandidateResult:
     hidden: int | None = None
     faults: list[str] = field(default_factory=list)
     layers: list[dict[str, Any]] = field(default_factory=list)
+    arm64: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.verdict not in VERDICTS:

@@ -9,6 +9,7 @@ import torch
 from torch import fx
 
 from ...reference.program import PhotoToLDI
+from ...reference.quantized.limits import drop_limits_of
 from ...reference.quantized.points import Points, find_points
 from ...reference.quantized.program import load_graph_weights, network_graphs, with_networks
 from ...reference.quantized.qdq import quantize_graph
@@ -18,13 +19,18 @@ from ...reference.quantized.watching import named_tensors
 from ..recipe import BundleRecipe
 
 
-def unrounded_program(program: PhotoToLDI, recipe: BundleRecipe, height: int, width: int) -> PhotoToLDI:
-    """Return the program of an int8 TFLite file that rounds no activation.
+def unrounded_program(
+    program: PhotoToLDI, recipe: BundleRecipe, height: int, width: int, tflite: bool
+) -> PhotoToLDI:
+    """Return the program of an int8 file that rounds no activation.
+
+    Limits that only rounding keeps there (see `limits`) are left out, as they are in the file.
 
     Args:
         program: the float reference, in evaluation mode, built for this size.
         recipe: of the bundle.
         height, width: of the program.
+        tflite: it is a TFLite file, with its rounded constants.
 
     Raises:
         InputError: the recipe is of another pipeline.
@@ -35,9 +41,10 @@ def unrounded_program(program: PhotoToLDI, recipe: BundleRecipe, height: int, wi
             load_graph_weights(graph, stage, recipe.weights)
         held = recipe.recipe.network(stage)
         points = find_points(graph, held.float_layers, held.weight_only_layers)
-        if held.activations:
+        if held.activations and tflite:
             _round_biases(graph, points, held)
             _round_joined(graph, points, held, network_inputs(stage, height, width))
+        drop_limits_of(graph, points, held)
         quantized[stage] = quantize_graph(graph, recipe.of("w8").network(stage))
     return with_networks(program, quantized)
 

@@ -10,11 +10,13 @@ import torch
 
 from ...reference.ldi import LDI, OUTPUT_NAMES
 from ...reference.progress import track
+from ..arm64.limits import with_host
 from ..bundle import Bundle, open_bundle
 from .aggregate import aggregate
 from .budget import empty_budget
 from .candidates import Candidate, find_candidates, load, roundings, run
 from .cases import Case, PhotoPaths, photo_names, photo_paths, read_cases
+from .emulated import check_steps, host_runner, on_processor
 from .explain import explain
 from .faithful import check_faithful
 from .gates import DEFAULT_GATES, Gates, judge, load_gates, merge_gates, needs
@@ -75,7 +77,10 @@ def verify(
         oracles = OracleRuns(bundle, references)
         results, evidence = [], []
         for candidate, result in track(zip(candidates, judged, strict=True), "attributing", len(judged)):
-            checked = check_faithful(bundle, candidate, result, cases, references, oracles)
+            if candidate.emulated:
+                checked = check_steps(bundle, candidate, result, cases)
+            else:
+                checked = check_faithful(bundle, candidate, result, cases, references, oracles)
             explained, taken = explain(bundle, candidate, checked, cases, references, oracles, pictures)
             results.append(explained)
             evidence.append(taken)
@@ -145,6 +150,7 @@ def _score_size(
         for index, candidate in enumerate(candidates)
         if size in candidate.entries and (runner := load(candidate, bundle, size)) is not None
     }
+    hosts = {i: host_runner(bundle, candidates[i], size) for i in runners if candidates[i].emulated}
 
     def score(index: int, reference: ReferenceRun) -> None:
         candidate, case = candidates[index], reference.case
@@ -155,6 +161,8 @@ def _score_size(
             if ldi is not None:
                 flip = needs("views.flip", candidate.precision, limits)
                 scores = _compare(reference, ldi, references, flip)
+                if candidate.emulated:
+                    scores["host"] = on_processor(candidate, runner, hosts[index], size, case.photo, ldi)
                 candidate.scores.setdefault(rounding, {})[case.index] = scores
                 if hides_anything(reference.ldi):
                     candidate.hidden.add(case.index)
@@ -185,6 +193,7 @@ def _judge(candidate: Candidate, limits: Gates) -> CandidateResult:
     }
     photos = sorted({index for scores in candidate.scores.values() for index in scores})
     common["photos"] = len(photos)
+    limits = with_host(limits, candidate.backend)
     if not candidate.runs:
         # A file that its real runtime refuses is a failure; one that our evaluator cannot run is unknown.
         verdict = FAIL if candidate.broken and not candidate.simulated else NOT_VERIFIED
@@ -213,6 +222,7 @@ def _judge(candidate: Candidate, limits: Gates) -> CandidateResult:
         hidden=hidden,
         verdict=worst or next(iter(verdicts.values()))[1],
         reason="a gate's metric was measured on no photo" if worst == NOT_VERIFIED else "",
+        arm64={**candidate.arm64, "host": _part(shown, "host")} if candidate.emulated else {},
     )
 
 

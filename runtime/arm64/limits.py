@@ -1,0 +1,25 @@
+"""What an emulated candidate must keep beside the gates of its precision: how close it is to this machine."""
+
+from ..parity.gates import Gates
+
+# Gates by precision and metric, of the outputs' range, between the ARM64 build and this machine's build of
+# the same runtime on the same file. fp32: other kernels only add in another order; the 99th percentile, as
+# single pixels lie on an edge. fp16: ARM adds in fp16 where x86 widens to fp32. w8 has float activations and
+# is as fp32, but for runtimes that round activations while they run. int8 is judged by its steps instead.
+HOST_GATES: Gates = {
+    "fp32": {"host.disparity.p99_abs": 1e-6, "host.color.p99_abs": 1e-6},
+    "fp16": {"host.disparity.p99_abs": 2e-3, "host.color.p99_abs": 2e-3},
+    "w8": {"host.disparity.p99_abs": 1e-3, "host.color.p99_abs": 1e-3},
+}
+
+# How many int8 steps an operation may differ when it is given the same int8 inputs. LiteRT's int8 is defined
+# to the bit; onnxruntime rescales in float and may fall to either side of a half.
+STEPS_GATE = "host.steps"
+STEPS_LIMIT = {"litert": 0, "onnxruntime": 1}
+
+
+def with_host(limits: Gates, backend: str) -> Gates:
+    """Return the gates of a candidate: those given, and for an emulated one `HOST_GATES` too."""
+    if "@" not in backend:
+        return limits
+    return {name: {**table, **HOST_GATES.get(name, {})} for name, table in limits.items()}

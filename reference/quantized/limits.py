@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import fx
 
+from .recipe import INT8_MAX, INT8_MIN, NetworkRecipe
 from .trace import ATEN
 
 if TYPE_CHECKING:
@@ -50,10 +51,36 @@ def drop_idle_limits(graph: fx.GraphModule) -> None:
     Rounding holds what it rounds inside the range of its numbers, so nothing changes, but the operation
     before becomes the one that is rounded: converters join only these two to one int8 operation.
     """
-    for node in list(graph.graph.nodes):
-        if is_limit(node) and node.users and all(_inside(user, *_bounds(node)) for user in node.users):
-            node.replace_all_uses_with(node.all_input_nodes[0])
-            graph.graph.erase_node(node)
+    _drop(
+        graph, [n for n in graph.graph.nodes if is_limit(n) and n.users and all(map(_rounds_inside, n.users))]
+    )
+
+
+def drop_limits_of(graph: fx.GraphModule, points: "Points", recipe: NetworkRecipe) -> None:
+    """Take out of a traced network, in place, the clamps that its int8 program will not have.
+
+    Args:
+        graph: from `trace`.
+        points: what of it is int8.
+        recipe: its scales.
+    """
+    entries = {name: recipe.activations[tensor] for name, tensor in points.activations.items()}
+    _drop(
+        graph,
+        [
+            node
+            for node in graph.graph.nodes
+            if is_limit(node)
+            and node.name in entries
+            and _inside(node, entries[node.name].scale, entries[node.name].zero_point, INT8_MIN, INT8_MAX)
+        ],
+    )
+
+
+def _drop(graph: fx.GraphModule, limits: list[fx.Node]) -> None:
+    for node in limits:
+        node.replace_all_uses_with(node.all_input_nodes[0])
+        graph.graph.erase_node(node)
     graph.recompile()
 
 
@@ -62,10 +89,16 @@ def _bounds(node: fx.Node) -> tuple[float, float]:
     return float(low), float(high)  # type: ignore[arg-type]
 
 
-def _inside(user: fx.Node, low: float, high: float) -> bool:
-    """Say whether a node rounds what it takes to numbers between low and high."""
+def _rounds_inside(user: fx.Node) -> bool:
+    """Say whether a node rounds the result of a clamp to numbers that all lie inside it."""
     if "quantized_decomposed.quantize_per_tensor" not in str(user.target):
         return False
-    numbers: tuple[Any, ...] = user.args[1:5]
-    scale, zero_point, least, most = numbers
+    scale: Any
+    scale, *codes = user.args[1:5]
+    return _inside(user.all_input_nodes[0], scale, *codes)
+
+
+def _inside(limit: fx.Node, scale: float, zero_point: Any, least: Any, most: Any) -> bool:
+    """Say whether the numbers of int8 codes, `least` to `most`, lie inside a clamp."""
+    low, high = _bounds(limit)
     return low <= (least - zero_point) * scale and (most - zero_point) * scale <= high

@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -31,3 +32,18 @@ def track(items: Iterable[T], description: str, total: int | None = None) -> Ite
 
     console = Console(stderr=True)
     yield from rich_track(items, description=description, total=total, console=console, transient=True)
+
+
+@contextmanager
+def counted(description: str) -> Iterator[Callable[[], None]]:
+    """Give a function to call at each step of work of unknown length; the count is drawn as `track` draws."""
+    if not shown():
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = SpinnerColumn(), TextColumn("{task.description}: {task.completed:.0f}"), TimeElapsedColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(description, total=None)
+        yield lambda: progress.advance(task)

@@ -38,28 +38,41 @@ def round_weight(weight: torch.Tensor, scales: tuple[float, ...]) -> torch.Tenso
     return rounded
 
 
-def leave_float(graph: fx.GraphModule, recipe: NetworkRecipe, layers: Mapping[str, str]) -> NetworkRecipe:
+def leave_float(
+    graph: fx.GraphModule,
+    recipe: NetworkRecipe,
+    layers: Mapping[str, str],
+    weight_only: Mapping[str, str] | None = None,
+) -> NetworkRecipe:
     """Return the recipe of the same network with more of its layers float; what stays int8 keeps its scales.
 
     Args:
         graph: from `trace`.
         recipe: of the network.
         layers: those that become float, with the reason.
+        weight_only: those that compute in float from now on but keep an int8 weight, with the reason; none of
+            `layers`. One that does so already keeps its reason.
 
     Raises:
-        InputError: a layer is not one of the recipe's int8 layers.
+        InputError: a layer is not one of the recipe's int8 layers, or is to be both.
     """
-    unknown = sorted(layers.keys() - recipe.weights.keys())
+    lighter = dict(weight_only or {})
+    unknown = sorted((layers.keys() | lighter.keys()) - recipe.weights.keys())
     if unknown:
         raise InputError(f"no int8 layer {unknown[0]!r} to leave float: the recipe does not name it")
-    light = {layer: why for layer, why in recipe.weight_only_layers.items() if layer not in layers}
+    both = sorted(layers.keys() & lighter.keys())
+    if both:
+        raise InputError(f"layer {both[0]!r} cannot be wholly float and keep an int8 weight: name it once")
+    light = {**lighter, **recipe.weight_only_layers}
+    light = {layer: why for layer, why in light.items() if layer not in layers}
     before = find_points(graph, recipe.float_layers, recipe.weight_only_layers)
     after = find_points(graph, {**recipe.float_layers, **layers}, light)
     # By node: names are numbered among what is rounded, so that one may stand for another tensor now.
     activations = {
         name: recipe.activations[before.activations[node]] for node, name in after.activations.items()
     }
-    weights = {layer: recipe.weights[layer] for layer in dict.fromkeys(after.weights.values())}
+    stored = set(after.weights.values())
+    weights = {layer: scales for layer, scales in recipe.weights.items() if layer in stored}
     return NetworkRecipe(activations, weights, after.float_layers, light)
 
 

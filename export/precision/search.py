@@ -6,11 +6,12 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ...reference.errors import InputError
-from ...reference.progress import track
+from ...reference.progress import counted, track
 from ...reference.quantized.recipe import Recipe
 from ...runtime.parity.gates import DEFAULT_GATES
-from .allowance import all_used, check_limits, most_used, worst_scores
-from .cost import FLOAT_MAC, Cost, total_cost
+from .allowance import all_used, check_limits, worst_scores
+from .cost import FLOAT_MAC
+from .judge import Judge, Mixture, SearchPoint
 from .pareto import pareto_front
 from .sensitivity import only, scores_on_all
 from .strategy import fewest_float
@@ -18,34 +19,6 @@ from .workbench import Depth, Scores, Workbench
 
 MARGIN = 0.1
 """Share of what each gate allows that the search leaves unused: other photos are harder than those it saw."""
-
-# So that one metric that uses infinitely much does not hide what the others do.
-_MOST_COUNTED = 100.0
-
-
-@dataclass(frozen=True)
-class SearchPoint:
-    """One mixture that was tried.
-
-    Attributes:
-        label: in words.
-        float_layers: that it leaves float beside those that always are, as "STAGE/LAYER".
-        bytes, cost: see `cost.Cost`.
-        view_psnr, gap_iou: worst photo of those judged; None where not measured.
-        used: largest share of a gate's allowance, worst photo of those judged; 1 is the limit.
-        photos: how many were judged; fewer than all where the first ones already failed.
-        passed: inside all gates on all photos, the margin included.
-    """
-
-    label: str
-    float_layers: tuple[str, ...]
-    bytes: int
-    cost: float
-    view_psnr: float | None
-    gap_iou: float | None
-    used: float
-    photos: int
-    passed: bool
 
 
 @dataclass(frozen=True)
@@ -107,7 +80,9 @@ def search_precision(
     of what it uses of the gates' allowance (mean of the photos), for the share of bytes and of time that
     leaving it float adds. `fewest_float` then finds how many of that order are needed, and which of them are
     not. (To leave each layer float alone gives a worse order: beside the noise of all others what one layer
-    adds to an overlap is lost, and often negative.)
+    adds to an overlap is lost, and often negative.) Of the layers found, as many as possible then get their
+    int8 weights back and compute in float, which costs a quarter of the bytes: `fewest_float` again, over
+    them, ordered by what each weight alone uses of the allowance.
 
     Args:
         bench: with an int8 recipe and photos that do not verify.
@@ -127,90 +102,63 @@ def search_precision(
     if unknown:
         raise InputError(f"no int8 layer {unknown[0]!r} in the recipe that could be left float")
     allowed = [layer for layer in bench.layers if may_be_float is None or layer in may_be_float]
-    judge = _Judge(bench, limits, 1 - margin, float_mac)
-    gains: dict[str, _Gain] = {}
-    if judge.passes(frozenset()):
-        chosen, passed = frozenset[str](), True
-    else:
-        gains = _gains(bench, judge, allowed)
-        order = sorted(allowed, key=lambda layer: -gains[layer].per_cost)
-        chosen, passed = fewest_float(order, judge.passes)
+    judge = Judge(bench, limits, 1 - margin, float_mac)
+    reasons: dict[str, str] = {}
+    chosen = Mixture()
+    passed = judge.passes(chosen)
     if not passed:
-        chosen = min(judge.points, key=lambda layers: judge.points[layers].used)
-    reasons = {layer: gains[layer].reason for layer in allowed if layer in chosen}
-    recipe = replace(bench.recipe, networks=bench.int8(reasons))
-    points = tuple(judge.points.values())
+        gains = _gains(bench, judge, allowed)
+        reasons = {layer: gain.reason for layer, gain in gains.items()}
+        chosen, passed = _with_float(judge, _ordered(gains))
+        if passed:
+            chosen = _with_weights(bench, judge, chosen)
+        else:
+            chosen = min(judge.points, key=lambda mixture: judge.points[mixture].used)
+    networks = bench.int8(
+        {layer: f"left float by the search: {reasons[layer]}" for layer in sorted(chosen.left_float)},
+        {
+            layer: f"its weight alone int8 by the search: {reasons[layer]}"
+            for layer in sorted(chosen.weight_only)
+        },
+    )
     return SearchResult(
-        recipe, judge.points[chosen], passed, margin, dict(limits), float_mac, bench.photos, points
+        replace(bench.recipe, networks=networks),
+        judge.points[chosen],
+        passed,
+        margin,
+        dict(limits),
+        float_mac,
+        bench.photos,
+        tuple(judge.points.values()),
     )
 
 
-class _Judge:
-    """Judges mixtures, each once."""
+def _with_float(judge: Judge, order: list[str]) -> tuple[Mixture, bool]:
+    """Return a mixture with few layers wholly float, and whether it passes."""
+    with counted("searching float layers") as count:
 
-    def __init__(self, bench: Workbench, limits: Mapping[str, float], most: float, float_mac: float) -> None:
-        self.bench = bench
-        self.limits = limits
-        self.points: dict[frozenset[str], SearchPoint] = {}
-        self.worst_at_first: Scores = {}
-        self.costs = bench.costs
-        self.float_mac = float_mac
-        self.most = most
-        self.needs_views = any(metric.startswith("views.") for metric in limits)
-        # Photos that used most of the allowance before are judged first: they are the first to fail.
-        self._hardest = list(range(len(bench.photos)))
+        def test(layers: frozenset[str], answer_only: bool) -> bool:
+            count()
+            return judge.passes(Mixture(layers), answer_only)
 
-    def passes(self, layers: frozenset[str], answer_only: bool = False) -> bool:
-        """Say whether the gates are passed with these layers float."""
-        if layers not in self.points:
-            self.points[layers] = self._judge(layers, answer_only)
-        return self.points[layers].passed
+        wholly, passed = fewest_float(order, test)
+    return Mixture(wholly), passed
 
-    def cost(self, layers: Collection[str]) -> Cost:
-        """Return what a mixture costs."""
-        return total_cost(self.costs, self.bench.int8(dict.fromkeys(layers, "")), self.float_mac)
 
-    def total(self, scores: Scores) -> float:
-        """Return what all metrics together use of their allowance."""
-        return sum(min(share, _MOST_COUNTED) for share in all_used(scores, self.limits).values())
+def _with_weights(bench: Workbench, judge: Judge, mixture: Mixture) -> Mixture:
+    """Return a mixture that passes with as many of the float layers' weights in int8 as possible."""
+    light = Mixture(frozenset(), mixture.left_float)
+    if judge.passes(light):
+        return light
+    order = _ordered(_gains(bench, judge, sorted(mixture.left_float), weight_only=True))
+    with counted("searching int8 weights") as count:
 
-    def _judge(self, layers: frozenset[str], answer_only: bool) -> SearchPoint:
-        networks = self.bench.int8(dict.fromkeys(layers, ""))
-        found: dict[int, Scores] = {}
-        for photo in self._hardest:
-            found[photo] = self._scores(networks, photo, answer_only)
-            if answer_only and self._share(found[photo]) > self.most:
-                break
-        shares = {photo: self._share(scores) for photo, scores in found.items()}
-        self._hardest.sort(key=lambda photo: -shares.get(photo, 0.0))
-        worst = worst_scores(list(found.values()))
-        self.worst_at_first = self.worst_at_first or worst
-        share = max(shares.values())
-        cost = total_cost(self.costs, networks, self.float_mac)
-        return SearchPoint(
-            _label(len(layers), len(self.points)),
-            tuple(layer for layer in self.bench.layers if layer in layers),
-            cost.bytes,
-            cost.macs,
-            worst.get("views.psnr"),
-            worst.get("ldi.gap_iou"),
-            share,
-            len(found),
-            len(found) == len(self.bench.photos) and share <= self.most,
-        )
+        def test(layers: frozenset[str], answer_only: bool) -> bool:
+            count()
+            return judge.passes(Mixture(layers, mixture.left_float - layers), answer_only)
 
-    def _share(self, scores: Scores) -> float:
-        return most_used(scores, self.limits)
-
-    def _scores(self, networks: Any, photo: int, answer_only: bool) -> Scores:
-        """Score one photo; what is costly only where what is cheap has not failed, or figures are wanted."""
-        scores = self.bench.score(networks, photo, Depth.LAYERS)
-        if not self.needs_views or (answer_only and self._share(scores) > self.most):
-            return scores
-        scores = self.bench.score(networks, photo, Depth.VIEWS)
-        if "views.flip" in self.limits and self._share(scores) <= self.most:
-            scores = self.bench.score(networks, photo, Depth.FLIP)
-        return scores
+        wholly, _ = fewest_float(order, test)
+    return Mixture(wholly, mixture.left_float - wholly)
 
 
 @dataclass(frozen=True)
@@ -221,19 +169,28 @@ class _Gain:
     reason: str
 
 
-def _gains(bench: Workbench, judge: _Judge, layers: Collection[str]) -> dict[str, _Gain]:
-    """Make each layer alone int8 and measure how much of the allowance that uses."""
+def _ordered(gains: Mapping[str, _Gain]) -> list[str]:
+    """Return layers, the most useful to leave float for its cost first."""
+    return sorted(gains, key=lambda layer: -gains[layer].per_cost)
+
+
+def _gains(
+    bench: Workbench, judge: Judge, layers: Collection[str], weight_only: bool = False
+) -> dict[str, _Gain]:
+    """Make each layer, or its weight, alone int8 and measure how much of the allowance that uses."""
     failing = all_used(judge.worst_at_first, judge.limits)
     # Views cost most of the time: only where it is they that fail.
     views = any(metric.startswith("views.") and share > judge.most for metric, share in failing.items())
-    whole = judge.cost(())
+    whole = judge.cost(Mixture())
     found = {}
-    for layer in track(layers, "measuring layers", len(layers)):
-        scores = scores_on_all(bench, only(bench, layer), Depth.VIEWS if views else Depth.LAYERS)
+    for layer in track(layers, f"measuring {'weights' if weight_only else 'layers'}", len(layers)):
+        scores = scores_on_all(bench, only(bench, layer, weight_only), Depth.VIEWS if views else Depth.LAYERS)
         # The errors of layers are taken as independent of each other, so that their squares add.
         gain = sum(judge.total(score) ** 2 for score in scores) / len(scores)
-        cost = judge.cost((layer,))
-        added = (cost.bytes - whole.bytes) / whole.bytes + (cost.macs - whole.macs) / whole.macs
+        alone = frozenset({layer})
+        before = judge.cost(Mixture(frozenset(), alone)) if weight_only else whole
+        cost = judge.cost(Mixture(alone))
+        added = (cost.bytes - before.bytes) / whole.bytes + (cost.macs - before.macs) / whole.macs
         found[layer] = _Gain(gain / added, _reason(worst_scores(scores)))
     return found
 
@@ -248,11 +205,7 @@ def _reason(alone: Scores) -> str:
         value = alone.get(metric)
         if value is not None:
             parts.append(f"{name} {value:{form}}")
-    return f"left float by the search: with it alone in int8 the worst photo has {', '.join(parts)}"
-
-
-def _label(count: int, number: int) -> str:
-    return f"{number}: all int8" if not count else f"{number}: {count} layer{'s' * (count > 1)} float"
+    return f"with it alone in int8 the worst photo has {', '.join(parts)}"
 
 
 def _plain(point: SearchPoint) -> dict[str, Any]:

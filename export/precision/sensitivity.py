@@ -90,11 +90,11 @@ def measure_sensitivity(
     return Sensitivity(bench.photos, whole, tuple(found))
 
 
-def only(bench: Workbench, layer: str) -> Networks:
-    """Return the networks of which one layer ("STAGE/LAYER") alone is int8."""
+def only(bench: Workbench, layer: str, weight_only: bool = False) -> Networks:
+    """Return the networks of which one layer ("STAGE/LAYER") alone is int8, or its weight alone."""
     own = layer.partition("/")[0]
     others = {name: "sensitivity" for name in bench.layers if name != layer}
-    rounded = bench.int8(others)
+    rounded = bench.int8(others, {layer: "sensitivity"} if weight_only else None)
     return {stage: rounded[stage] if stage == own else None for stage in STAGES}
 
 

@@ -123,25 +123,23 @@ class Workbench:
             for layer, cost in layer_costs(graph, runs[stage]).items()
         }
 
-    def int8(self, left_float: Mapping[str, str] | None = None) -> dict[str, NetworkRecipe]:
+    def int8(
+        self, left_float: Mapping[str, str] | None = None, weight_only: Mapping[str, str] | None = None
+    ) -> dict[str, NetworkRecipe]:
         """Return how the networks are rounded when some layers are left float.
 
         Args:
             left_float: layers, as "STAGE/LAYER", with the reason.
+            weight_only: likewise, layers that compute in float and keep an int8 weight.
 
         Raises:
-            InputError: one is not an int8 layer of the recipe.
+            InputError: one is not an int8 layer of the recipe, or is named in both.
         """
-        by_stage: dict[str, dict[str, str]] = {stage: {} for stage in STAGES}
-        for name, reason in (left_float or {}).items():
-            stage, _, layer = name.partition("/")
-            if stage not in by_stage:
-                raise InputError(f"no layer {name!r}: expected depth/LAYER or inpaint/LAYER")
-            by_stage[stage][layer] = reason
+        wholly, light = _by_stage(left_float or {}), _by_stage(weight_only or {})
         graphs = self._size(self._photos[0].photo).graphs
         return {
-            stage: leave_float(graphs[stage], self.recipe.network(stage), layers)
-            for stage, layers in by_stage.items()
+            stage: leave_float(graphs[stage], self.recipe.network(stage), wholly[stage], light[stage])
+            for stage in STAGES
         }
 
     def score(self, networks: Networks, photo: int, level: Depth = Depth.LAYERS) -> Scores:
@@ -220,6 +218,21 @@ class Workbench:
         if flip:
             scores["views.flip"] = max(float(flip_map(r.rgb, c.rgb).mean()) for r, c in pairs)
         return scores
+
+
+def _by_stage(layers: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Sort reasons by "STAGE/LAYER" into stages.
+
+    Raises:
+        InputError: there is no such stage.
+    """
+    found: dict[str, dict[str, str]] = {stage: {} for stage in STAGES}
+    for name, reason in layers.items():
+        stage, _, layer = name.partition("/")
+        if stage not in found:
+            raise InputError(f"no layer {name!r}: expected depth/LAYER or inpaint/LAYER")
+        found[stage][layer] = reason
+    return found
 
 
 def _layer_scores(reference: LDI, candidate: LDI) -> Scores:

@@ -112,9 +112,8 @@ def photo() -> torch.Tensor:
     return torch.rand(1, 3, 32, 64, generator=torch.Generator().manual_seed(1))
 
 
-@pytest.fixture(scope="session")
-def bench() -> Workbench:
-    """A small program on two pictures, its recipe of ranges that one of them has."""
+def make_bench(widened: dict[str, float]) -> Workbench:
+    """A small program on two pictures; some layers of depth with weight scales that many times as wide."""
     program = small_program()
     pictures = [("card", make_picture(0)), ("other", make_picture(1))]
     networks = {}
@@ -134,9 +133,21 @@ def bench() -> Workbench:
             for name, leader in points.groups.items()
         }
         weights = {
-            points.layers[node.name]: tuple(symmetric_scales(weight_of(graph, node)).tolist())
+            layer: tuple((symmetric_scales(weight_of(graph, node)) * widened.get(layer, 1.0)).tolist())
             for node in graph.graph.nodes
-            if node.name in points.layers
+            if (layer := points.layers.get(node.name))
         }
         networks[stage] = NetworkRecipe(activations, weights, dict(points.float_layers))
     return Workbench(lambda height, width: program, Recipe("small", {}, networks), pictures)
+
+
+@pytest.fixture(scope="session")
+def bench() -> Workbench:
+    """A small program on two pictures, its recipe of ranges that one of them has."""
+    return make_bench({})
+
+
+@pytest.fixture(scope="session")
+def coarse_bench() -> Workbench:
+    """As `bench`, but the weights of depth lose something: 127 steps become 42.3, or 5.08."""
+    return make_bench({"enter": 25.0, "middle": 3.0})

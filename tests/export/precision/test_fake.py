@@ -35,6 +35,45 @@ def test_weights_alone_and_nothing_at_all(
     assert fewer.activations == {} and set(fewer.weight_only_layers) == recipe.weights.keys() - {"coarse"}
 
 
+@pytest.mark.parametrize(
+    ("wholly", "light"),
+    [((), ("project",)), (("coarse",), ("enter.0", "depthwise.0")), ((), ("coarse", "project"))],
+)
+def test_a_layer_may_keep_its_int8_weight_and_compute_in_float(
+    graph: fx.GraphModule,
+    recipe: NetworkRecipe,
+    photo: torch.Tensor,
+    wholly: tuple[str, ...],
+    light: tuple[str, ...],
+) -> None:
+    variant = leave_float(graph, recipe, dict.fromkeys(wholly, "a"), dict.fromkeys(light, "b"))
+    assert set(variant.weight_only_layers) == set(light) and set(variant.float_layers) == {"head", *wholly}
+    assert list(variant.weights) == [layer for layer in recipe.weights if layer not in wholly]
+    with torch.no_grad():
+        found = FakeQuantized(graph, variant)(photo)
+        assert torch.equal(found, quantize_graph(graph, variant)(photo))
+        # Neither an int8 layer nor a float weight gives the same.
+        assert not torch.equal(found, FakeQuantized(graph, recipe)(photo))
+        float_too = leave_float(graph, recipe, dict.fromkeys((*wholly, *light), "a"))
+        assert not torch.equal(found, FakeQuantized(graph, float_too)(photo))
+
+
+def test_a_layer_whose_weight_alone_is_int8_keeps_its_reason(
+    graph: fx.GraphModule, recipe: NetworkRecipe
+) -> None:
+    before = leave_float(graph, recipe, {}, {"project": "long since"})
+    after = leave_float(graph, before, {}, {"project": "again", "coarse": "now"})
+    assert after.weight_only_layers == {"project": "long since", "coarse": "now"}
+    assert leave_float(graph, before, {"project": "float"}).weight_only_layers == {}
+
+
+def test_a_layer_is_one_or_the_other(graph: fx.GraphModule, recipe: NetworkRecipe) -> None:
+    with pytest.raises(InputError, match="layer 'coarse' cannot be wholly float and keep an int8 weight"):
+        leave_float(graph, recipe, {"coarse": "a"}, {"coarse": "b"})
+    with pytest.raises(InputError, match="no int8 layer 'head'"):
+        leave_float(graph, recipe, {}, {"head": "a"})
+
+
 def test_what_was_computed_before_is_not_computed_again(
     graph: fx.GraphModule, recipe: NetworkRecipe, photo: torch.Tensor
 ) -> None:

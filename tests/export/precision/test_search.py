@@ -10,8 +10,8 @@ from ldikit.reference.quantized.recipe import Recipe
 DEPTH = ("depth/enter", "depth/middle")
 
 
-def worst_iou(bench: Workbench, layers: tuple[str, ...] = ()) -> float:
-    networks = bench.int8(dict.fromkeys(layers, "x"))
+def worst_iou(bench: Workbench, layers: tuple[str, ...] = (), light: tuple[str, ...] = ()) -> float:
+    networks = bench.int8(dict.fromkeys(layers, "x"), dict.fromkeys(light, "x"))
     return min(bench.score(networks, photo, Depth.LAYERS)["ldi.gap_iou"] for photo in range(2))
 
 
@@ -28,23 +28,50 @@ def test_layers_are_left_float_until_the_gate_is_kept(bench: Workbench) -> None:
     limit = before + 0.5 * (after - before)
     result = search_precision(bench, {"ldi.gap_iou": limit}, margin=0.0, may_be_float=DEPTH)
     assert result.passed and result.chosen.gap_iou >= limit
-    chosen = result.chosen.float_layers
-    assert chosen and set(chosen) <= set(DEPTH)
-    recipe = Recipe.from_json(result.recipe.to_json())
-    for layer in chosen:
-        reason = recipe.networks["depth"].float_layers[layer.removeprefix("depth/")]
+    wholly, light = result.chosen.float_layers, result.chosen.weight_only_layers
+    assert wholly + light and {*wholly, *light} <= set(DEPTH)
+    recipe = Recipe.from_json(result.recipe.to_json()).networks["depth"]
+    assert set(recipe.weight_only_layers) == {layer.removeprefix("depth/") for layer in light}
+    for layer in wholly + light:
         alone = [bench.score(only(bench, layer), photo)["ldi.gap_iou"] for photo in range(2)]
-        assert reason == (
-            f"left float by the search: with it alone in int8 the worst photo has gap IoU {min(alone):.3f}"
+        said = {**recipe.float_layers, **recipe.weight_only_layers}[layer.removeprefix("depth/")]
+        assert said.endswith(
+            f" by the search: with it alone in int8 the worst photo has gap IoU {min(alone):.3f}"
         )
-    assert worst_iou(bench, chosen) == result.chosen.gap_iou
+    assert worst_iou(bench, wholly, light) == result.chosen.gap_iou
     first = result.points[0]
-    assert first.bytes < result.chosen.bytes and first.cost < result.chosen.cost and not first.passed
+    assert first.bytes <= result.chosen.bytes and first.cost < result.chosen.cost and not first.passed
     content = json.loads(result.to_json())
     assert content["passed"] and content["chosen"] == result.chosen.label
     assert {"label", "float_layers", "bytes", "cost", "view_psnr", "gap_iou", "passed"} <= content["points"][
         0
     ].keys()
+
+
+def test_float_layers_get_their_int8_weights_back_where_the_gate_allows_it(
+    bench: Workbench, coarse_bench: Workbench
+) -> None:
+    enter, middle = DEPTH
+    # Of `bench` both weights are whole steps; of `coarse_bench` that of `middle` costs less than the other's.
+    assert worst_iou(bench, (), DEPTH) == worst_iou(bench, DEPTH)
+    one = worst_iou(coarse_bench, (enter,), (middle,))
+    assert worst_iou(coarse_bench, (middle,), (enter,)) < one < worst_iou(coarse_bench, DEPTH)
+    for own, limit, wanted in (
+        (bench, worst_iou(bench, DEPTH), ()),
+        (coarse_bench, one, (enter,)),
+        (coarse_bench, worst_iou(coarse_bench, DEPTH), DEPTH),
+    ):
+        result = search_precision(own, {"ldi.gap_iou": limit}, margin=0.0, may_be_float=DEPTH)
+        chosen = result.chosen
+        assert result.passed and chosen.gap_iou == limit
+        assert chosen.float_layers == wanted
+        assert chosen.weight_only_layers == tuple(layer for layer in DEPTH if layer not in wanted)
+        network = result.recipe.networks["depth"]
+        assert {f"depth/{layer}" for layer in network.weight_only_layers} == set(chosen.weight_only_layers)
+        both = next(point for point in result.points if point.float_layers == DEPTH)
+        assert chosen.cost == both.cost and (chosen == both or chosen.bytes < both.bytes)
+        written = next(p for p in json.loads(result.to_json())["points"] if p["label"] == chosen.label)
+        assert written["weight_only_layers"] == list(chosen.weight_only_layers)
 
 
 def test_where_nothing_allowed_helps_it_says_so(bench: Workbench) -> None:
@@ -58,7 +85,8 @@ def test_views_are_judged_and_make_a_front(bench: Workbench) -> None:
     everything = bench.int8(dict.fromkeys(DEPTH, "x"))
     best = min(bench.score(everything, photo, Depth.VIEWS)["views.psnr"] for photo in range(2))
     result = search_precision(bench, {"views.psnr": best, "views.flip": 0.5}, margin=0.0, may_be_float=DEPTH)
-    assert result.passed and set(result.chosen.float_layers) == set(DEPTH)
+    # Their weights are whole steps: nothing is lost with them in int8.
+    assert result.passed and set(result.chosen.weight_only_layers) == set(DEPTH)
     front = result.front("bytes")
     assert front[-1].view_psnr == max(point.view_psnr for point in result.points)
     assert [point.bytes for point in front] == sorted(point.bytes for point in front)

@@ -1,0 +1,37 @@
+import sys
+
+import pytest
+from ldikit.reference import progress
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Standard error is a terminal."""
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(progress, "_quiet", False)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+
+
+def test_steps_are_counted_on_a_terminal(terminal: None, capsys: pytest.CaptureFixture[str]) -> None:
+    with progress.counted("trying") as count:
+        for _ in range(3):
+            count()
+    printed = capsys.readouterr()
+    assert "trying: 3" in printed.err and printed.out == ""
+
+
+@pytest.mark.parametrize("reason", ["CI", "quiet", "no terminal"])
+def test_nothing_is_drawn_otherwise(
+    reason: str, terminal: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if reason == "CI":
+        monkeypatch.setenv("CI", "1")
+    elif reason == "quiet":
+        progress.set_quiet(True)
+    else:
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: False)
+    with progress.counted("trying") as count:
+        count()
+    assert list(progress.track([1, 2], "going")) == [1, 2]
+    assert capsys.readouterr().err == ""

@@ -4,16 +4,18 @@ import pytest
 from ldikit.reference import progress
 
 
-@pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """Standard error is a terminal."""
-    monkeypatch.delenv("CI", raising=False)
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setattr(progress, "_quiet", False)
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+def on_a_terminal(patch: pytest.MonkeyPatch) -> None:
+    """Make standard error a terminal; called in the test, for pytest gives each phase another stream."""
+    patch.delenv("CI", raising=False)
+    patch.setenv("TERM", "xterm")
+    patch.setattr(progress, "_quiet", False)
+    patch.setattr(sys.stderr, "isatty", lambda: True)
 
 
-def test_steps_are_counted_on_a_terminal(terminal: None, capsys: pytest.CaptureFixture[str]) -> None:
+def test_steps_are_counted_on_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    on_a_terminal(monkeypatch)
     with progress.counted("trying") as count:
         for _ in range(3):
             count()
@@ -23,8 +25,9 @@ def test_steps_are_counted_on_a_terminal(terminal: None, capsys: pytest.CaptureF
 
 @pytest.mark.parametrize("reason", ["CI", "quiet", "no terminal"])
 def test_nothing_is_drawn_otherwise(
-    reason: str, terminal: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    reason: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    on_a_terminal(monkeypatch)
     if reason == "CI":
         monkeypatch.setenv("CI", "1")
     elif reason == "quiet":

@@ -3,6 +3,7 @@
 Its options come from a JSON file named by the environment (`CONFIG`); see `Config`.
 """
 
+import gc
 import json
 import logging
 import os
@@ -140,6 +141,12 @@ class Conformance:
             for name in sample(by_name, config.fraction, config.each)
             if shard(name, config.shards) == config.shard and name not in self._done
         ]
+
+    def pytest_collection_finish(self) -> None:
+        # coremltools collects garbage in every conversion: the tests themselves, thousands of objects that
+        # stay, would take most of a run.
+        gc.collect()
+        gc.freeze()
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed or report.skipped:

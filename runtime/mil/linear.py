@@ -19,11 +19,17 @@ def _product(call: Call, x: Tensor, y: Tensor) -> Tensor:
     return chunked_product(torch.matmul, x, y, x.ndim - 1, max(0, y.ndim - 2))
 
 
+def _as_declared(call: Call, y: Tensor) -> Tensor:
+    """Integers from a product of integers with a constant of floats, which iOS17 declares as integers."""
+    whole = y.is_floating_point() and call.outputs[0].dtype.kind == "int"
+    return y.trunc().to(torch.int64) if whole else y
+
+
 @operation("linear")
 def linear(call: Call, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x · weightᵀ + bias."""
     y = _product(call, x, weight.transpose(0, 1))
-    return y if bias is None else y + bias
+    return _as_declared(call, y if bias is None else y + bias)
 
 
 @operation("matmul")
@@ -33,7 +39,7 @@ def matmul(call: Call, x: Tensor, y: Tensor, transpose_x: bool = False, transpos
         x = x.transpose(-1, -2)
     if transpose_y and y.ndim > 1:
         y = y.transpose(-1, -2)
-    return _product(call, x, y)
+    return _as_declared(call, _product(call, x, y))
 
 
 @operation("einsum")

@@ -322,3 +322,19 @@ def test_zeros_of_a_shape_keep_sizes_counted_from_the_end():
     x = torch.zeros(2, 3, 4)
     wanted = {(6, 0): (6, 4), (-1, 0): (6, 4), (0, 3, 4): (2, 3, 4), (1, 0, 0, 0): (1, 2, 3, 4)}
     assert {shape: tuple(reshape(None, x, shape).shape) for shape in wanted} == wanted
+
+
+def test_a_product_of_integers_with_constant_floats_is_cut_off_to_the_declared_integers(build, mb):
+    weight = np.array([[0.75, -0.75], [1.0, -1.0]], np.float32)
+
+    def program(x):
+        return {
+            "left": mb.matmul(x=x, y=weight),
+            "right": mb.matmul(x=weight, y=x),
+        }
+
+    got = build(program, (2, 2), dtype="int32").predict({"x": np.array([[1, 2], [-3, 1]], np.int32)})
+    # 2.75 and -2.75; -1.25 and 1.25 / 3 and 0.75; 4 and 1
+    assert got["left"].dtype == np.int32
+    assert got["left"].tolist() == [[2, -2], [-1, 1]]
+    assert got["right"].tolist() == [[3, 0], [4, 1]]

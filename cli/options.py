@@ -19,8 +19,20 @@ Precisions = Annotated[
 Size = Annotated[
     str | None, typer.Option(help="HEIGHTxWIDTH, multiples of 32; default: 384x512 and 512x384.")
 ]
-Depth = Annotated[str, typer.Option(help="Depth network: a name of `ldikit models`, or a .safetensors file.")]
-Inpaint = Annotated[str, typer.Option(help="Inpainting network: a name, or a .safetensors file.")]
+Depth = Annotated[
+    str,
+    typer.Option(
+        help="Depth network: a name of `ldikit models list`; a .safetensors, .pt or .pb file; "
+        "hf:NAME, or a folder in the layout of transformers."
+    ),
+]
+Inpaint = Annotated[
+    str,
+    typer.Option(
+        help="Inpainting network: a name of `ldikit models list`; a .safetensors, .pth or .pt file, "
+        "or its folder."
+    ),
+]
 Output = Annotated[Path, typer.Option("-o", "--output", help="Folder to write.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output if it exists.")]
 Photos = Annotated[

@@ -59,7 +59,12 @@ def photo(
         Path | None, typer.Option(help="Use a bundle's model, not the float reference.")
     ] = None,
     backend: Annotated[str | None, typer.Option(help="onnxruntime, litert, coreml or torch.")] = None,
-    precision: Annotated[str | None, typer.Option(help="fp32 or fp16; default: the bundle's first.")] = None,
+    precision: Annotated[
+        str | None,
+        typer.Option(
+            help="Of the bundle's files: fp32, fp16, int8, …; default: fp32, or the first it holds."
+        ),
+    ] = None,
     size: Size = None,
     depth: Depth = "pocket",
     inpaint: Inpaint = "pocket",

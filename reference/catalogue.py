@@ -42,7 +42,6 @@ class CatalogueEntry:
 
 def catalogue() -> list[CatalogueEntry]:
     """List every registered network: those whose weights the package holds, and those that are fetched."""
-    published = {name: entry for entry in ENTRIES.values() for name in (entry.name, *entry.variants)}
     entries = []
     for stage, registry in (("depth", depth_networks), ("inpaint", inpaint_networks)):
         for name in registry:
@@ -50,7 +49,7 @@ def catalogue() -> list[CatalogueEntry]:
                 network = registry.get(name)(LANDSCAPE.height, LANDSCAPE.width)
                 entries.append(_embedded(name, stage, sum(p.numel() for p in network.parameters())))
             else:
-                entries.append(_fetched(name, stage, published[name]))
+                entries.append(_fetched(name, stage, ENTRIES[name]))
     return entries
 
 

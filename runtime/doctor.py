@@ -22,6 +22,7 @@ PARTS = (
     ("coremltools", "coreml", "exporting Core ML and reading its packages"),
     ("litert-torch", "tflite", "exporting TFLite"),
     ("ai-edge-litert", "tflite", "running TFLite"),
+    ("transformers", "transformers", "depth networks of the transformers library"),
 )
 
 

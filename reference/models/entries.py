@@ -38,7 +38,7 @@ class ModelEntry:
         source: the publisher's page.
         paper: what to cite.
         files: what to fetch.
-        variants: further names, of networks that are made of the same files.
+        folder: in the cache folder; "" for one of its name. Networks that share files share a folder.
     """
 
     name: str
@@ -47,7 +47,7 @@ class ModelEntry:
     source: str
     paper: str
     files: tuple[ModelFile, ...]
-    variants: tuple[str, ...] = ()
+    folder: str = ""
 
 
 _TIEFENRAUSCH = (
@@ -61,6 +61,19 @@ _DEPTH_ANYTHING = (
 _SHIH = (
     "https://filebox.ece.vt.edu/~jbhuang/project/3DPhoto/model",
     "https://huggingface.co/camenduru/3d-photo-inpainting/resolve/main",
+)
+_SHIH_PAGE = "https://github.com/vt-vl-lab/3d-photo-inpainting"
+_SHIH_PAPER = "Shih et al., 3D Photography using Context-aware Layered Depth Inpainting, CVPR 2020"
+
+
+def _shih_file(name: str, sha256: str) -> ModelFile:
+    """Return a checkpoint of Shih et al."""
+    return ModelFile(name, tuple(f"{folder}/{name}" for folder in _SHIH), sha256, None)
+
+
+_SHIH_FILES = (
+    _shih_file("depth-model.pth", "2d0e63e89a22762ddfa8bc8c9f8c992e5532b140123274ffc6e4171baa1b76f8"),
+    _shih_file("color-model.pth", "383c9b1db70097907a6f9c8abb0303e7056f50d5456a36f34ab784592b8b2c20"),
 )
 
 _ENTRIES = (
@@ -130,18 +143,22 @@ _ENTRIES = (
     ModelEntry(
         name="shih",
         stage="inpaint",
+        licence="MIT",
+        source=_SHIH_PAGE,
+        paper=_SHIH_PAPER,
+        files=_SHIH_FILES,
+    ),
+    ModelEntry(
+        name="shih-edges",
+        stage="inpaint",
         licence="MIT; edge network after EdgeConnect: CC BY-NC 4.0",
-        source="https://github.com/vt-vl-lab/3d-photo-inpainting",
-        paper="Shih et al., 3D Photography using Context-aware Layered Depth Inpainting, CVPR 2020",
-        files=tuple(
-            ModelFile(name, tuple(f"{folder}/{name}" for folder in _SHIH), sha256, None)
-            for name, sha256 in (
-                ("edge-model.pth", "b1d768bd008ad5fe9f540004f870b8c3d355e4939b2009aa4db493fd313217c9"),
-                ("depth-model.pth", "2d0e63e89a22762ddfa8bc8c9f8c992e5532b140123274ffc6e4171baa1b76f8"),
-                ("color-model.pth", "383c9b1db70097907a6f9c8abb0303e7056f50d5456a36f34ab784592b8b2c20"),
-            )
+        source=_SHIH_PAGE,
+        paper=_SHIH_PAPER,
+        files=(
+            *_SHIH_FILES,
+            _shih_file("edge-model.pth", "b1d768bd008ad5fe9f540004f870b8c3d355e4939b2009aa4db493fd313217c9"),
         ),
-        variants=("shih-edges",),
+        folder="shih",
     ),
     ModelEntry(
         name="migan",

@@ -21,7 +21,7 @@ def cache_folder() -> Path:
 
 def model_folder(entry: ModelEntry) -> Path:
     """Return the folder of one network, there or not."""
-    return cache_folder() / entry.name
+    return cache_folder() / (entry.folder or entry.name)
 
 
 def missing_files(entry: ModelEntry) -> list[Path]:

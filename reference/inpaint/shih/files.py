@@ -126,4 +126,4 @@ def shih(height: int, width: int) -> nn.Module:
 @inpaint_networks.register("shih-edges")
 def shih_edges(height: int, width: int) -> nn.Module:
     """Return `ShihInpaint` with the edge network, whose weights may not be used commercially."""
-    return shih_from(locate("shih"), height, width, with_edges=True)
+    return shih_from(locate("shih-edges"), height, width, with_edges=True)

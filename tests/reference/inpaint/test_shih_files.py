@@ -64,10 +64,10 @@ def test_published_files_make_the_network(tmp_path, monkeypatch):
         assert network.depth.dec_1.conv.input_conv.bias.item() == 0.5
         assert network.color.dec_1A.conv.input_conv.bias.tolist() == [9, -9, 0]
         assert sum(p.numel() for p in network.parameters()) > 50e6
-    # By name, from the folder of all models; it holds what `ldikit models get` fetches, the edges too.
-    (folder / "edge-model.pth").write_bytes(b"")
+    # By name, from the folder of all models; the edge network is another name's.
     monkeypatch.setenv("LDIKIT_MODELS", str(tmp_path))
     assert inpaint_network("shih", 64, 96).edges is None
+    (folder / "edge-model.pth").write_bytes(b"")
     with pytest.raises(InputError, match=r"edge-model\.pth is no readable checkpoint"):
         inpaint_network("shih-edges", 64, 96)
 

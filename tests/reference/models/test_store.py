@@ -55,6 +55,18 @@ def test_tiefenrausch_is_what_was_published():
         assert (hashlib.sha256(content).hexdigest(), len(content)) == (file.sha256, file.size)
 
 
+def test_shih_needs_no_edge_network(cache):
+    (cache / "shih").mkdir(parents=True)
+    for name in ("depth-model.pth", "color-model.pth"):
+        (cache / "shih" / name).touch()
+    assert locate.locate("shih") == cache / "shih"
+    with pytest.raises(InputError, match=r"get shih-edges` fetches them, or put edge-model\.pth of .* into"):
+        locate.locate("shih-edges")
+    (cache / "shih" / "edge-model.pth").touch()
+    assert locate.locate("shih-edges") == cache / "shih"
+    assert ENTRIES["shih"].licence == "MIT" and "CC BY-NC" in ENTRIES["shih-edges"].licence
+
+
 @pytest.mark.parametrize("name", ["", "..", "../x.pb", "/etc/x.pb", "a/b.pb", "a\\b.pb"])
 def test_a_file_name_leaves_no_folder(name):
     with pytest.raises(ValueError, match="no plain file name"):
@@ -178,5 +190,4 @@ def test_every_registered_network_is_embedded_or_published(cache):
     found = json.loads(done.stdout)
     assert [name for name, _ in found["rows"]] == found["registered"]
     assert {name for name, here in found["rows"] if here} == {"pocket"}
-    named = set(found["registered"])
-    assert all(entry.name in named and named.issuperset(entry.variants) for entry in ENTRIES.values())
+    assert set(found["registered"]) == {"pocket", *ENTRIES}

@@ -9,6 +9,7 @@ from torch import fx, nn
 
 from ..folding import fold_batch_norms
 from ..layering.soft import Gap
+from .constants import fold_constants
 
 ATEN = torch.ops.aten
 
@@ -20,6 +21,8 @@ ACTIVATIONS = (
     ATEN.clamp.default,
     ATEN.relu_.default,
     ATEN.hardtanh_.default,
+    ATEN.relu6.default,
+    ATEN.relu6_.default,
 )
 
 
@@ -61,12 +64,14 @@ def trace(network: nn.Module, stage: str, height: int, width: int) -> fx.GraphMo
         height, width: of the program.
 
     Returns:
-        A module of positional tensors. The module path of a node is in `layer_of`.
+        A module of positional tensors. The module path of a node is in `layer_of`. What depends on no input
+        is a constant of it.
     """
     inputs = network_inputs(stage, height, width)
     plain = network if stage == "depth" else Positional(network)
     folded, _ = fold_batch_norms(plain, inputs)
     graph: fx.GraphModule = torch.export.export(folded, inputs).module(check_guards=False)
+    fold_constants(graph)
     return graph.requires_grad_(False)
 
 

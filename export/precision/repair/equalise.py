@@ -124,6 +124,8 @@ def _activation(node: fx.Node) -> tuple[float | None, fx.Node]:
     act = users[0]
     if act.target in (ATEN.relu.default, ATEN.relu_.default):
         return float("inf"), act
+    if act.target in (ATEN.relu6.default, ATEN.relu6_.default):
+        return 6.0, act
     low, high = (*act.args[1:], None, None)[:2]
     return (float(high) if low == 0 and isinstance(high, int | float) else None), act
 

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import pytest
 import torch
 from ldikit.export.precision.repair.equalise import HEADROOM, LARGEST_FACTOR, equalise, find_pairs
@@ -5,6 +7,7 @@ from ldikit.reference.errors import InputError
 from ldikit.reference.quantized.trace import layer_of, trace
 from ldikit.reference.quantized.watching import named_tensors
 from torch import nn
+from torch.nn import functional as F
 
 
 def ranges(graph, photos: list[torch.Tensor], layer: str) -> torch.Tensor:  # type: ignore[no-untyped-def]
@@ -41,6 +44,23 @@ class Shared(nn.Module):
 
 def test_what_is_no_pair() -> None:
     assert find_pairs(trace(Shared().eval(), "depth", 32, 32)) == []
+
+
+@pytest.mark.parametrize(
+    ("activation", "cap"), [(F.relu, float("inf")), (F.relu6, 6.0), (nn.ReLU6(), 6.0), (F.leaky_relu, None)]
+)
+def test_caps_of_activations(activation: Callable[..., torch.Tensor], cap: float | None) -> None:
+    class Two(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.one, self.two = nn.Conv2d(3, 3, 1), nn.Conv2d(3, 3, 1)
+
+        def forward(self, photo: torch.Tensor) -> torch.Tensor:
+            result: torch.Tensor = self.two(activation(self.one(photo)))
+            return result
+
+    found = [pair.cap for pair in find_pairs(trace(Two().eval(), "depth", 32, 32))]
+    assert found == ([] if cap is None else [cap])
 
 
 def test_the_float_network_stays_the_same_and_channels_come_closer(runs, with_weights, photos) -> None:  # type: ignore[no-untyped-def]

@@ -1,4 +1,4 @@
-"""A network as EfficientNet-Lite writes it: ReLU6 as a function, and a layer on a plane that never changes."""
+"""A network with ReLU6 as a function, and with a layer on a plane that never changes."""
 
 from importlib.util import find_spec
 from pathlib import Path

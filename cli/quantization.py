@@ -49,6 +49,13 @@ KeepFloat = Annotated[
 WeightOnly = Annotated[
     str, typer.Option(help="Likewise, of layers of which the weight alone is int8; they compute in float.")
 ]
+Repair = Annotated[
+    bool,
+    typer.Option(
+        "--repair",
+        help="Round weights together and correct biases; writes recipe.safetensors beside the recipe.",
+    ),
+]
 Scenes = Annotated[int, typer.Option(min=1, help="How many scenes, where no photos are given.")]
 
 
@@ -60,6 +67,7 @@ def calibrate(
     observer: Observer = "minmax",
     keep_float: KeepFloat = "",
     weight_only: WeightOnly = "",
+    repair: Repair = False,
     depth: Depth = "pocket",
     inpaint: Inpaint = "pocket",
     held_out: HeldOut = None,
@@ -70,20 +78,29 @@ def calibrate(
     from ..calibration.calibrate import recipe_coverage
     from ..calibration.kept import kept_by_patterns, layers_of
     from ..calibration.samples import bundled_samples, folder_samples
-    from ..export.recipes import calibrated
+    from ..export.precision.repair.both import repair as repaired
+    from ..export.recipes import WEIGHTS, calibrated
     from ..reference.files import check_new
+    from ..reference.quantized.weights_file import write_weights
     from ..runtime.console import say
 
     check_new(output, overwrite)
+    if repair:
+        check_new(output.with_name(WEIGHTS), overwrite)
     if json is not None:
         check_new(json, overwrite)
     config = pipeline_config(depth, inpaint)
     patterns = [names_of(text) if text else () for text in (keep_float, weight_only)]
     kept = kept_by_patterns(layers_of(config), *patterns) if any(patterns) else None
-    recipe = calibrated(config, _samples(photos, scenes), observer, kept)
+    samples = _samples(photos, scenes)
+    recipe, weights = calibrated(config, samples, observer, kept), None
+    if repair:
+        recipe, weights = repaired(config, recipe, samples)
     seen = {sample["sha256"] for sample in recipe.data["samples"]}
     tested = bundled_samples(excluding=seen) if held_out is None else folder_samples(held_out, excluding=seen)
     coverage = recipe_coverage(config, recipe, ((sample.name, sample.photo) for sample in tested))
+    if weights is not None:
+        write_weights(output.with_name(WEIGHTS), weights, recipe, overwrite)
     recipe.write(output, overwrite)
     for line in (*_recipe_lines(recipe, output), *_coverage_lines(coverage)):
         say(line)
@@ -131,6 +148,8 @@ def quantize(
 def _recipe_lines(recipe: Recipe, path: Path) -> Iterator[str]:
     used, skipped = recipe.data["samples"], recipe.data["skipped"]
     yield f"{path}: {recipe.data['observer']} ranges from {recipe.data['source']}, {len(used)} used"
+    if recipe.repairs:
+        yield f"repaired: {', '.join(recipe.repairs)}"
     yield from (f"skipped {photo['name']}: {photo['reason']}" for photo in skipped)
     for stage, network in recipe.networks.items():
         yield (

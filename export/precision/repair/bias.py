@@ -4,6 +4,7 @@ Nagel et al., "Data-Free Quantization Through Weight Equalization and Bias Corre
 experience over samples: layer by layer in order, each with all layers before it corrected already.
 """
 
+import copy
 from collections import Counter
 from collections.abc import Generator, Iterable, Mapping
 
@@ -12,6 +13,7 @@ from torch import fx
 
 from ....calibration.network_runs import NetworkRuns
 from ....reference.errors import InputError
+from ....reference.quantized.program import load_graph_weights
 from ....reference.quantized.recipe import Recipe
 from ....reference.quantized.trace import ATEN, CONVOLUTIONS, layer_of
 from ....reference.quantized.watching import network_calls
@@ -21,11 +23,15 @@ CORRECTED = "bias correction"
 """In `Recipe.repairs`."""
 
 _Run = Generator[tuple[fx.Node, torch.Tensor], torch.Tensor, None]
-_Call = tuple[fx.GraphModule, tuple[torch.Tensor, ...]]
+# The float network, the one whose weights are rounded, and what they are given.
+_Call = tuple[fx.GraphModule, fx.GraphModule, tuple[torch.Tensor, ...]]
 
 
 def correct_biases(
-    runs: NetworkRuns, recipe: Recipe, photos: Iterable[torch.Tensor]
+    runs: NetworkRuns,
+    recipe: Recipe,
+    photos: Iterable[torch.Tensor],
+    rounded: Mapping[str, torch.Tensor] | None = None,
 ) -> dict[str, torch.Tensor]:
     """Return the weights of both networks with corrected biases, by "NETWORK.PARAMETER".
 
@@ -37,21 +43,27 @@ def correct_biases(
         runs: the float networks, repaired as the recipe's were; left as they are.
         recipe: how they are rounded.
         photos: (1, 3, H, W) each, that calibrate. All are held in memory at once.
+        rounded: weights that are rounded in the place of the float networks' own; the means to come back to
+            stay those of the float networks.
 
     Raises:
         InputError: there is no photo, or the recipe is of other networks.
     """
     calls: dict[str, list[_Call]] = {}
+    repaired: dict[int, fx.GraphModule] = {}
     for photo in photos:
         size = int(photo.shape[-2]), int(photo.shape[-1])
         networks = runs.networks(*size)
         for stage, inputs in network_calls(runs.program(*size), photo):
-            calls.setdefault(stage, []).append((networks[stage].graph, inputs))
+            graph = networks[stage].graph
+            if id(graph) not in repaired:
+                repaired[id(graph)] = graph if rounded is None else _with_weights(graph, stage, rounded)
+            calls.setdefault(stage, []).append((graph, repaired[id(graph)], inputs))
     if not calls:
         raise InputError("no photo to correct biases on: give at least one")
     weights = {}
     for stage, found in calls.items():
-        graph = found[0][0]
+        graph = found[0][1]
         own = {name: parameter.detach().clone() for name, parameter in graph.named_parameters()}
         for name, shift in _shifts(graph, recipe, stage, found).items():
             own[name] -= shift
@@ -59,17 +71,23 @@ def correct_biases(
     return weights
 
 
+def _with_weights(graph: fx.GraphModule, stage: str, weights: Mapping[str, torch.Tensor]) -> fx.GraphModule:
+    changed = copy.deepcopy(graph)
+    load_graph_weights(changed, stage, weights)
+    return changed
+
+
 def _shifts(graph: fx.GraphModule, recipe: Recipe, stage: str, calls: list[_Call]) -> dict[str, torch.Tensor]:
     """Return the mean shift of every channel that a bias can take back, by the bias's name."""
     biases = _biases(graph)
-    wanted = [_means(FakeQuantized(own, None), inputs) for own, inputs in calls]
+    wanted = [_means(FakeQuantized(plain, None), inputs) for plain, _, inputs in calls]
     networks: dict[int, FakeQuantized] = {}
-    for own, _ in calls:
+    for _, own, _ in calls:
         if id(own) not in networks:
             networks[id(own)] = FakeQuantized(own, recipe.network(stage))
     shifts: dict[str, torch.Tensor] = {}
     with torch.no_grad():
-        waiting = [networks[id(own)].steps(*inputs) for own, inputs in calls]
+        waiting = [networks[id(own)].steps(*inputs) for _, own, inputs in calls]
         results = [next(run) for run in waiting]
         for index in range(len(wanted[0])):
             layer = layer_of(results[0][0])

@@ -165,7 +165,14 @@ def bundled_samples(size_for: SizeFor = choose_size, excluding: Collection[str] 
     Raises:
         InputError: see `bundled_photos`.
     """
-    return CalibrationSamples("the bundled photos", _files(bundled_photos()), size_for, excluding)
+    return file_samples(bundled_photos(), "the bundled photos", size_for, excluding)
+
+
+def file_samples(
+    paths: Sequence[Path], source: str, size_for: SizeFor = choose_size, excluding: Collection[str] = ()
+) -> CalibrationSamples:
+    """Return these photos; `source` says in words which they are."""
+    return CalibrationSamples(source, _files(paths), size_for, excluding)
 
 
 def scene_samples(count: int, seed: int = 0, size_for: SizeFor = choose_size) -> CalibrationSamples:

@@ -11,6 +11,7 @@ from .application import app
 from .options import (
     Arm64,
     BundleFolder,
+    CalibrationFolder,
     Depth,
     Formats,
     Gates,
@@ -43,6 +44,7 @@ def build(
     gates: Gates = None,
     stages: Annotated[bool, typer.Option("--stages", help="Also export the stages one by one.")] = False,
     recipe: RecipePath = None,
+    calibration: CalibrationFolder = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Export, verify, profile and report: the main job."""
@@ -60,6 +62,7 @@ def build(
         stages=stages,
         overwrite=overwrite,
         recipe=recipe,
+        calibration=calibration,
     )
     print_profile(built.profile)
     print_parity(built.parity)
@@ -77,24 +80,30 @@ def export(
     inpaint: Inpaint = "pocket",
     stages: Annotated[bool, typer.Option("--stages", help="Also export the stages one by one.")] = False,
     recipe: RecipePath = None,
+    calibration: CalibrationFolder = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Write the models, golden vectors and manifest of a bundle, without checking them."""
+    from ..export.auto import plan
     from ..export.bundle import export_bundle
-    from ..export.recipes import recipe_for
+    from ..reference.files import check_new
     from ..runtime.console import say
 
-    ready = recipe_for(pipeline_config(depth, inpaint), names_of(precision), recipe)
+    check_new(output, overwrite)
+    config = pipeline_config(depth, inpaint)
+    planned = plan(config, names_of(precision), recipe, calibration)
+    ready = planned.ready
     export_bundle(
-        pipeline_config(depth, inpaint),
+        config,
         output,
         formats=names_of(formats),
-        precisions=names_of(precision),
+        precisions=planned.precisions,
         sizes=sizes_of(size),
         stages=stages,
         overwrite=overwrite,
         recipe=None if ready is None else ready.recipe,
         recipe_weights=None if ready is None else ready.weights,
+        on_folder=planned.write_search,
     )
     say(f"{output}: not verified yet; run: ldikit verify {output}")
 

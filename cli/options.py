@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
 Formats = Annotated[str, typer.Option(help="Comma-separated: onnx, coreml, tflite.")]
 Precisions = Annotated[
-    str, typer.Option("--precision", help="Comma-separated: fp32, fp16, int8, w8; Core ML alone: p6, p4.")
+    str,
+    typer.Option(
+        "--precision",
+        help="Comma-separated: fp32, fp16, int8, w8; auto: int8 but for layers that a search leaves float; "
+        "Core ML alone: p6, p4.",
+    ),
 ]
 Size = Annotated[
     str | None, typer.Option(help="HEIGHTxWIDTH, multiples of 32; default: 384x512 and 512x384.")
@@ -45,6 +50,14 @@ Gates = Annotated[
 RecipePath = Annotated[
     Path | None,
     typer.Option("--recipe", help="recipe.json of int8 and w8; default: the package's, or made on scenes."),
+]
+CalibrationFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--calibration",
+        help="Folder of photos that int8 is calibrated, and auto searched, on; they do not verify. "
+        "Default: the package's recipe, or procedural scenes.",
+    ),
 ]
 Arm64 = Annotated[
     str | None,

@@ -12,8 +12,9 @@ from ..runtime.parity.verify import verify
 from ..runtime.profiling.profile import profile
 from ..runtime.profiling.report import ProfileReport
 from ..runtime.report.report import write_report
+from .auto import plan
 from .bundle import export_bundle
-from .recipes import recipe_for
+from .coverage import write_coverage
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ def build_bundle(
     stages: bool = False,
     overwrite: bool = False,
     recipe: Path | None = None,
+    calibration: Path | None = None,
 ) -> Built:
     """Write a complete bundle: models, golden vectors, manifest, parity.json, profile.json, report.html.
 
@@ -45,21 +47,25 @@ def build_bundle(
     Args:
         config: the pipeline.
         destination: folder of the bundle.
-        formats, precisions, sizes: what to export.
+        formats, precisions, sizes: what to export; precisions as `plan` takes them.
         photos: to verify on.
         gates: file of limits, None for those of the metric spec.
         stages: also export depth, layering and inpainting by themselves.
         overwrite: replace an existing bundle.
-        recipe: recipe.json of int8 and w8; None takes the package's, or calibrates (see `ready_recipe`).
+        recipe, calibration: see `plan`.
 
     Raises:
         LdikitError: nothing is written then.
     """
     results: dict[str, object] = {}
     check_new(destination, overwrite)  # before a calibration that takes its time
-    ready = recipe_for(config, precisions, recipe)
+    planned = plan(config, precisions, recipe, calibration, photos)
+    ready = planned.ready
 
     def check(folder: Path) -> None:
+        planned.write_search(folder)
+        if ready is not None and "int8" in planned.precisions:
+            write_coverage(folder, config, ready.recipe, photos)
         bundle = open_bundle(folder)
         parity = verify(bundle, photos, gates=gates)
         parity.write(folder / "parity.json")
@@ -72,7 +78,7 @@ def build_bundle(
         config,
         destination,
         formats=formats,
-        precisions=precisions,
+        precisions=planned.precisions,
         sizes=sizes,
         stages=stages,
         overwrite=overwrite,

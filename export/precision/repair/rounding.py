@@ -60,12 +60,13 @@ def round_weights(
     for stage, tracked in runs.networks(*size).items():
         own = {name: parameter.detach().clone() for name, parameter in tracked.graph.named_parameters()}
         for node in tracked.graph.graph.nodes:
-            products = found[stage].get(layer_of(node)) if node.target in CONVOLUTIONS else None
-            if products is not None:
+            if node.target in CONVOLUTIONS and layer_of(node) in found[stage]:
                 weight = weight_of(tracked.graph, node)
                 scales = torch.tensor(recipe.network(stage).weights[layer_of(node)])
                 name = str(node.args[1].target)  # type: ignore[union-attr]
-                own[name] = rounded_jointly(weight.flatten(1), scales, products).view_as(weight)
+                own[name] = rounded_jointly(weight.flatten(1), scales, found[stage][layer_of(node)]).view_as(
+                    weight
+                )
         weights.update({f"{stage}.{name}": parameter for name, parameter in own.items()})
     return weights
 
@@ -135,7 +136,7 @@ def _patches(
     groups: int = 1,
 ) -> torch.Tensor:
     """Return a convolution's inputs: (inputs, places); in groups (outputs, inputs of one, places)."""
-    patches = F.unfold(values, weight.shape[-2:], dilation, padding, stride)[0]
+    patches = F.unfold(values, weight.shape[-2:], tuple(dilation), tuple(padding), tuple(stride))[0]
     if groups == 1:
         return patches
     return patches.view(groups, -1, patches.shape[-1]).repeat_interleave(weight.shape[0] // groups, dim=0)

@@ -1,5 +1,6 @@
 """Picking by index: scatter_gather.py of the MIL definitions (gathers), one_hot."""
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -57,7 +58,7 @@ def gather_along_axis(
     index = places(indices, x.shape[axis], validate_indices)
     # As NumPy's take_along_axis: the other axes are broadcast.
     others = [1 if i == axis else size for i, size in enumerate(x.shape)]
-    index = index.expand(torch.broadcast_shapes(index.shape, others))
+    index = index.expand(np.broadcast_shapes(index.shape, others))
     shape = list(index.shape)
     shape[axis] = x.shape[axis]
     return torch.gather(x.expand(shape), axis, index)

@@ -1,5 +1,6 @@
 """Matrix products: linear.py of the MIL definitions."""
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -11,7 +12,7 @@ from .registry import Call, Tensors, operation
 def _product(call: Call, x: Tensor, y: Tensor) -> Tensor:
     """Matrix product with broadcasting; an fp16 accumulator rounds every 32 products where it is modelled."""
     rows, columns = x.shape[-2:-1], y.shape[-1:] if y.ndim > 1 else ()
-    call.allocate((*torch.broadcast_shapes(x.shape[:-2], y.shape[:-2]), *rows, *columns))
+    call.allocate((*np.broadcast_shapes(x.shape[:-2], y.shape[:-2]), *rows, *columns))
     if x.dtype != y.dtype:  # iOS17 lets one be of integers
         x, y = x.to(torch.float32), y.to(torch.float32)
     if not call.inner:

@@ -3,7 +3,6 @@
 Its options come from a JSON file named by the environment (`CONFIG`); see `Config`.
 """
 
-import gc
 import json
 import logging
 import os
@@ -23,6 +22,7 @@ from .patches import (
     Tolerance,
     answer_as_apple_silicon,
     answer_as_macos,
+    leave_garbage_to_python,
     stand_in_for,
     watch_comparisons,
 )
@@ -142,12 +142,6 @@ class Conformance:
             if shard(name, config.shards) == config.shard and name not in self._done
         ]
 
-    def pytest_collection_finish(self) -> None:
-        # coremltools collects garbage in every conversion: the tests themselves, thousands of objects that
-        # stay, would take most of a run.
-        gc.collect()
-        gc.freeze()
-
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed or report.skipped:
             last = str(report.longrepr).strip().splitlines()[-1]
@@ -213,6 +207,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
     logging.getLogger(coremltools.__name__).setLevel(logging.ERROR)
     answer_as_macos()
+    leave_garbage_to_python()
     for missing in ("torchvision", "peft"):
         stand_in_for(missing)
     conformance = Conformance(options)

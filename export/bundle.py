@@ -1,8 +1,10 @@
 """Writing a bundle: models, golden vectors, manifest and model card, complete or not at all (DESIGN §4)."""
 
+import json
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from ..reference.config import PipelineConfig
@@ -15,6 +17,7 @@ from ..runtime.manifest import (
     FORMATS,
     PRECISIONS,
     STAGES,
+    WEIGHTS,
     GoldenFile,
     Manifest,
     ModelFile,
@@ -93,7 +96,7 @@ def export_bundle(
         weights, golden = _write_golden(folder, config, chosen, wanted)
         if quantisation is not None:
             quantisation.write(folder)
-        pinned = _pinned(config, chosen[0]) if "fp16" in precisions else ()
+        pinned = _pinned(folder, config, chosen[0]) if "fp16" in precisions else ()
         tasks = [
             Task(config, str(size), name, own, wanted, str(folder), pinned)
             for name in sorted(formats, key=_SLOWEST_FIRST.index)
@@ -104,7 +107,7 @@ def export_bundle(
         for files in track(convert_all(tasks), "converting", total=len(tasks)):
             exported += files
         manifest = Manifest(
-            pipeline=config,
+            pipeline=_with_weights(folder, config),
             weights=weights,
             files=tuple(sorted((_sealed(folder, file.entry) for file in exported), key=_order)),
             golden=golden,
@@ -157,11 +160,15 @@ def _quantisation(
     return Quantisation(recipe, weights)
 
 
-def _pinned(config: PipelineConfig, size: ProgramSize) -> tuple[str, ...]:
-    """Return the modules that fp16 leaves in single precision, by what golden photo and scenes give."""
+def _pinned(folder: Path, config: PipelineConfig, size: ProgramSize) -> tuple[str, ...]:
+    """Return the modules that fp16 leaves in single precision, by the audit that is written to audit.json."""
+    from ..runtime.report.beside import AUDIT
     from .fp16_audit import audit_pipeline, pinned_operations
 
-    return tuple(sorted(pinned_operations(audit_pipeline(config, size))))
+    audit = audit_pipeline(config, size)
+    text = json.dumps(audit.to_json(), indent=1, ensure_ascii=False, allow_nan=False)
+    (folder / AUDIT).write_text(text + "\n", encoding="utf-8")
+    return tuple(sorted(pinned_operations(audit)))
 
 
 def _sizes(sizes: Sequence[ProgramSize | str] | None) -> tuple[ProgramSize, ...]:
@@ -189,6 +196,26 @@ def _write_golden(
         for path in write_golden(folder, program, size, stages):
             files.append(GoldenFile(path, *digest(folder / path)))
     return weights, tuple(files)
+
+
+def _with_weights(folder: Path, config: PipelineConfig) -> PipelineConfig:
+    """Copy weights that were given by path into the bundle; return the pipeline that names the copies.
+
+    Without them whoever has the bundle could not build the reference that it is verified with.
+    """
+    from ..reference.networks import weight_files
+
+    names = {}
+    for stage in ("depth", "inpaint"):
+        files = weight_files(stage, getattr(config, stage))
+        if not files:
+            continue
+        place = PurePosixPath(WEIGHTS, stage)
+        (folder / place).mkdir(parents=True)
+        for file in files:
+            shutil.copyfile(file, folder / place / file.name)
+        names[stage] = str(place / files[0].name if len(files) == 1 else place)
+    return replace(config, **names)  # type: ignore[arg-type]
 
 
 def _sealed(folder: Path, entry: ModelFile) -> ModelFile:

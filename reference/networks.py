@@ -7,13 +7,20 @@ from torch import nn
 from .depth import pocket as pocket_depth
 from .depth.midas_small.network import load_midas_small
 from .depth.protocol import depth_networks
-from .depth.tiefenrausch.load import load_tiefenrausch, net_folder
-from .depth.transformers_network import load_transformers, transformers_source
+from .depth.tiefenrausch.load import INIT, PREDICT, load_tiefenrausch, net_folder
+from .depth.transformers_network import (
+    CONFIG,
+    HUB_PREFIX,
+    PREPROCESSING,
+    WEIGHTS,
+    load_transformers,
+    transformers_source,
+)
 from .errors import InputError
 from .inpaint import pocket as pocket_inpaint
 from .inpaint.migan.files import migan_file, migan_from
 from .inpaint.protocol import inpaint_networks
-from .inpaint.shih.files import shih_folder, shih_from
+from .inpaint.shih.files import shih_files, shih_folder, shih_from
 from .weights.store import load_weights
 
 
@@ -64,6 +71,32 @@ def inpaint_network(name: str, height: int, width: int) -> nn.Module:
     network = pocket_inpaint.PocketInpaint(height, width)
     load_weights(network, Path(name))
     return network.eval()
+
+
+def weight_files(stage: str, name: str) -> list[Path]:
+    """Return the files that `depth_network` or `inpaint_network` reads for a path.
+
+    Args:
+        stage: "depth" or "inpaint".
+        name: of the network; for a registered name, or one of a hub, there are none.
+
+    Raises:
+        InputError: a folder lacks a file, or it cannot be told which it holds.
+    """
+    path = Path(name)
+    if stage == "depth":
+        if name in depth_networks or name.startswith(HUB_PREFIX):
+            return []
+        nets = net_folder(path)
+        if nets is not None:
+            return [nets / PREDICT, nets / INIT]
+        if transformers_source(name) is not None:
+            return [path / file for file in (CONFIG, WEIGHTS, PREPROCESSING) if (path / file).is_file()]
+        return [path]
+    if name in inpaint_networks:
+        return []
+    folder = shih_folder(path)
+    return shih_files(folder) if folder is not None else [migan_file(path) or path]
 
 
 def _check_path(name: str, kind: str, known: list[str]) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -15,6 +15,8 @@ FORMATS = ("onnx", "coreml", "tflite")
 PRECISIONS = ("fp32", "fp16", "int8", "w8", "p6", "p4")
 STAGES = ("program", "depth", "layering", "inpainting")
 LARGEST_MANIFEST_BYTES = 16 << 20
+# Folder in a bundle for the weights of networks that were given by path; `weights/depth/x.pt`, say.
+WEIGHTS = "weights"
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,8 @@ class Manifest:
     """The whole of manifest.json.
 
     Attributes:
-        pipeline: name and settings of the reference the files were made from.
+        pipeline: name and settings of the reference the files were made from; a network whose weights were
+            given by path is named by where they are in the bundle (see `pipeline_at`).
         weights: sha256 of the reference's weights by network ("depth", "inpaint").
         files: every model file.
         golden: every file of golden/.
@@ -129,6 +132,26 @@ class Manifest:
     substitutions: tuple[Substitution, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
+
+    def pipeline_at(self, folder: Path) -> PipelineConfig:
+        """Return the pipeline to build: the weights that the bundle at `folder` holds, by their path there.
+
+        Raises:
+            InputError: they leave the folder by a link.
+        """
+        places = {}
+        for stage in ("depth", "inpaint"):
+            name = getattr(self.pipeline, stage)
+            if not _in_bundle(name):
+                continue
+            place = folder / name
+            if any(
+                not p.resolve().is_relative_to(folder.resolve())
+                for p in (place, *(place.iterdir() if place.is_dir() else ()))
+            ):
+                raise InputError(f"{place} is a link that leaves the bundle's folder: not opened")
+            places[stage] = str(place)
+        return replace(self.pipeline, **places)  # type: ignore[arg-type]
 
     def to_json(self) -> str:
         """Return the text of manifest.json."""
@@ -175,9 +198,14 @@ class Manifest:
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"{source} does not follow schema {version}: {error!r}") from error
-        for path in (*(f.path for f in manifest.files), *(g.path for g in manifest.golden)):
+        own = [n for n in (manifest.pipeline.depth, manifest.pipeline.inpaint) if _in_bundle(n)]
+        for path in (*(f.path for f in manifest.files), *(g.path for g in manifest.golden), *own):
             check_inside(path, source)
         return manifest
+
+
+def _in_bundle(network: str) -> bool:
+    return network.startswith(f"{WEIGHTS}/")
 
 
 def check_inside(path: str, source: str) -> None:

@@ -54,5 +54,5 @@ def _macs(bundle: Bundle) -> int:
     from ..profiling.macs import count_macs
 
     size = parse_size(bundle.manifest.sizes[0])
-    program = build_program(bundle.manifest.pipeline, size.height, size.width)
+    program = build_program(bundle.manifest.pipeline_at(bundle.folder), size.height, size.width)
     return count_macs(program, size.height, size.width)["program"]

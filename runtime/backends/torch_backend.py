@@ -61,7 +61,7 @@ def open_file(path: Path, entry: ModelFile, threads: int = 1) -> TorchRunner:
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     size = parse_size(entry.size)
-    program = build_program(manifest.pipeline, size.height, size.width)
+    program = build_program(manifest.pipeline_at(path.parent), size.height, size.width)
     if entry.precision != "fp32":
         recipe = read_bundle_recipe(path.parent, manifest)
         program = recipe.program(program, entry.precision, size.height, size.width)

@@ -68,7 +68,7 @@ def verify(
         bundle.path(golden)
     paths = photo_paths(bundle.golden_photos() if photos is None else photos)
     cases, paths, left_out = read_cases(paths, [list(c.entries) for c in candidates], _calibrated(bundle))
-    references = ReferenceRuns(bundle.manifest.pipeline)
+    references = ReferenceRuns(bundle.manifest.pipeline_at(bundle.folder))
     check_weights(bundle.manifest.weights, references.program(cases[0].size), str(bundle.folder))
     with _one_torch_thread():
         for size in sorted({case.size for case in cases}):

@@ -94,7 +94,7 @@ class TorchSubject:
     program: "PhotoToLDI"
 
     def __init__(self, folder: Path, stage: str, size: str, threads: int) -> None:
-        self.config = open_bundle(folder).manifest.pipeline
+        self.config = open_bundle(folder).manifest.pipeline_at(folder)
         parsed = parse_size(size)
         self.size = (parsed.height, parsed.width)
         self.stage = stage

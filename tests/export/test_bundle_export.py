@@ -117,7 +117,8 @@ def test_a_real_bundle_opens_and_every_file_has_its_checksum(real):
         path = opened.path(entry)  # raises where the sha256 differs
         assert path.stat().st_size == entry.bytes
     declared = {entry.path for entry in (*manifest.files, *manifest.golden)} | {"manifest.json", "README.md"}
-    assert {p.relative_to(real).as_posix() for p in real.rglob("*") if p.is_file()} == declared
+    own = {f"weights/{stage}/{stage}.safetensors" for stage in ("depth", "inpaint")}
+    assert {p.relative_to(real).as_posix() for p in real.rglob("*") if p.is_file()} == declared | own
     assert manifest.sizes == (SIZE,)
     assert manifest.versions["torch"] and manifest.versions["onnx"] and manifest.versions["python"]
     assert set(manifest.weights) == {"depth", "inpaint"}

@@ -25,6 +25,15 @@ def shih_folder(path: Path) -> Path | None:
     return path if any((path / name).is_file() for name in names) else None
 
 
+def shih_files(folder: Path) -> list[Path]:
+    """Return the two checkpoints of a folder.
+
+    Raises:
+        InputError: one is missing.
+    """
+    return [_file(folder, DEPTH), _file(folder, COLOR)]
+
+
 def shih_from(folder: Path, height: int, width: int, with_edges: bool = False) -> ShihInpaint:
     """Return the network with the checkpoints of a folder, in evaluation mode.
 
@@ -36,8 +45,8 @@ def shih_from(folder: Path, height: int, width: int, with_edges: bool = False) -
     Raises:
         InputError: a file is missing, unreadable, or holds another network.
     """
-    depth = _unet(depth_unet, _file(folder, DEPTH))
-    color = _unet(color_unet, _file(folder, COLOR))
+    depth_file, color_file = shih_files(folder)
+    depth, color = _unet(depth_unet, depth_file), _unet(color_unet, color_file)
     edges = edge_net(_file(folder, EDGES)) if with_edges else None
     return ShihInpaint(height, width, depth, color, edges).eval()
 

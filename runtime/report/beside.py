@@ -1,4 +1,4 @@
-"""What a bundle holds beside its models that a report tells of: recipe, coverage, search."""
+"""What a bundle holds beside its models that a report tells of: recipe, coverage, search, audit."""
 
 import json
 import math
@@ -8,14 +8,33 @@ from pathlib import Path
 from typing import Any
 
 from ...reference.errors import InputError
+from ...reference.quantized.recipe import Recipe
 from ..manifest import Manifest
 from ..recipe import read_recipe
 
 COVERAGE = "coverage.json"
 SEARCH = "search.json"
+AUDIT = "audit.json"
 LARGEST_BYTES = 16 << 20
 # Photos and tensors that are named; the files hold all.
 NAMED = 12
+# Tensors of the audit that are named.
+AUDITED = 5
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Layers that are not int8, or in their weight alone, for one reason.
+
+    Attributes:
+        reason: in words.
+        weight_only: whether their weight is int8.
+        layers: "NETWORK/LAYER".
+    """
+
+    reason: str
+    weight_only: bool
+    layers: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -31,6 +50,7 @@ class Calibration:
         constant: tensors that never changed.
         repairs: what was done to the weights.
         layers: by network: how many layers compute in int8, hold int8 weights alone, stay float.
+        kept: which are not int8 and why, those of one reason together.
     """
 
     source: str
@@ -41,6 +61,7 @@ class Calibration:
     constant: tuple[str, ...]
     repairs: tuple[str, ...]
     layers: dict[str, tuple[int, int, int]]
+    kept: tuple[Kept, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,6 +91,40 @@ class Point:
 
 
 @dataclass(frozen=True)
+class Audited:
+    """A tensor of the fp16 audit: its largest magnitude, None where it is not finite, and on which photo;
+    `subnormal` is the share of its values that half precision holds with fewer bits, 0 to 1."""
+
+    name: str
+    peak: float | None
+    photo: str
+    subnormal: float
+
+
+@dataclass(frozen=True)
+class Audit:
+    """Of half precision.
+
+    Attributes:
+        photos: how many were run.
+        tensors: how many were looked at.
+        largest_half: that half precision holds.
+        headroom: how many times the largest value has to fit.
+        single: modules that stay in single precision.
+        highest: the tensors with the largest magnitudes.
+        faintest: those with most subnormal values; none without any.
+    """
+
+    photos: int
+    tensors: int
+    largest_half: float
+    headroom: float
+    single: tuple[str, ...]
+    highest: tuple[Audited, ...]
+    faintest: tuple[Audited, ...]
+
+
+@dataclass(frozen=True)
 class Beside:
     """All that was found; None or empty where the bundle has no such file.
 
@@ -77,12 +132,14 @@ class Beside:
         calibration: from recipe.json.
         coverage: (photos, tensors, tensors with values outside), and the worst tensors.
         search: every point that was tried.
+        audit: of fp16.
     """
 
     calibration: Calibration | None = None
     coverage: tuple[int, int, int] | None = None
     outside: tuple[Outside, ...] = ()
     search: tuple[Point, ...] = ()
+    audit: Audit | None = None
 
 
 def read_beside(folder: Path, manifest: Manifest) -> Beside:
@@ -95,7 +152,8 @@ def read_beside(folder: Path, manifest: Manifest) -> Beside:
     if manifest.recipe_hash is not None:
         calibration = _calibration(folder, manifest)
     counts, outside = _read(folder / COVERAGE, _coverage) or (None, ())
-    return Beside(calibration, counts, outside, _read(folder / SEARCH, _search) or ())
+    search = _read(folder / SEARCH, _search) or ()
+    return Beside(calibration, counts, outside, search, _read(folder / AUDIT, _audit))
 
 
 def _calibration(folder: Path, manifest: Manifest) -> Calibration:
@@ -124,7 +182,17 @@ def _calibration(folder: Path, manifest: Manifest) -> Calibration:
         constant=tuple(str(name) for name in data.get("constant_tensors", ())),
         repairs=recipe.repairs,
         layers=layers,
+        kept=_kept(recipe),
     )
+
+
+def _kept(recipe: Recipe) -> tuple[Kept, ...]:
+    found: dict[tuple[str, bool], list[str]] = {}
+    for stage, network in recipe.networks.items():
+        for weight_only, layers in ((False, network.float_layers), (True, network.weight_only_layers)):
+            for layer, reason in layers.items():
+                found.setdefault((reason, weight_only), []).append(f"{stage}/{layer}")
+    return tuple(Kept(reason, light, tuple(layers)) for (reason, light), layers in found.items())
 
 
 def _read(path: Path, parse: Any) -> Any:
@@ -159,18 +227,38 @@ def _coverage(raw: Any) -> tuple[tuple[int, int, int], tuple[Outside, ...]]:
 
 def _search(raw: Any) -> tuple[Point, ...]:
     chosen = raw.get("chosen")
+    whole = max(int(entry["photos"]) for entry in raw["points"])
     return tuple(
         Point(
             str(entry["label"]),
             len(entry["float_layers"]),
             float(entry["bytes"]),
             float(entry["cost"]),
-            _finite(entry["view_psnr"]),
+            # The worst of some of the photos is not to be set against the worst of all.
+            _finite(entry["view_psnr"]) if entry["photos"] == whole else None,
             _finite(entry["gap_iou"]),
             bool(entry["passed"]),
             entry["label"] == chosen,
         )
         for entry in raw["points"]
+    )
+
+
+def _audit(raw: Any) -> Audit:
+    tensors = [
+        Audited(str(entry["name"]), _finite(entry["peak"]), str(entry["photo"]), float(entry["subnormal"]))
+        for entry in raw["tensors"]
+    ]
+    highest = sorted(tensors, key=lambda t: -math.inf if t.peak is None else -t.peak)
+    faintest = sorted((t for t in tensors if t.subnormal > 0), key=lambda t: -t.subnormal)
+    return Audit(
+        len(raw["photos"]),
+        len(tensors),
+        float(raw["largest_half"]),
+        float(raw["headroom"]),
+        tuple(str(name) for name in raw["single"]),
+        tuple(highest[:AUDITED]),
+        tuple(faintest[:AUDITED]),
     )
 
 

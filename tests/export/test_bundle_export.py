@@ -25,6 +25,7 @@ from ldikit.reference.ldi_files import read_ldi
 from ldikit.reference.quantized.recipe import NetworkRecipe, Recipe
 from ldikit.runtime.bundle import open_bundle
 from ldikit.runtime.manifest import ModelFile, Substitution, TensorSpec
+from ldikit.runtime.report.beside import read_beside
 from PIL import Image
 
 SIZE = "64x96"
@@ -116,13 +117,24 @@ def test_a_real_bundle_opens_and_every_file_has_its_checksum(real):
     for entry in (*manifest.files, *manifest.golden):
         path = opened.path(entry)  # raises where the sha256 differs
         assert path.stat().st_size == entry.bytes
-    declared = {entry.path for entry in (*manifest.files, *manifest.golden)} | {"manifest.json", "README.md"}
+    declared = {entry.path for entry in (*manifest.files, *manifest.golden)} | {
+        "manifest.json",
+        "README.md",
+        "audit.json",
+    }
     own = {f"weights/{stage}/{stage}.safetensors" for stage in ("depth", "inpaint")}
     assert {p.relative_to(real).as_posix() for p in real.rglob("*") if p.is_file()} == declared | own
     assert manifest.sizes == (SIZE,)
     assert manifest.versions["torch"] and manifest.versions["onnx"] and manifest.versions["python"]
     assert set(manifest.weights) == {"depth", "inpaint"}
     assert manifest.pipeline.layering.max_parallax == 0.04
+
+
+def test_a_real_bundle_says_what_half_precision_was_tested_on(real):
+    audit = read_beside(real, open_bundle(real).manifest).audit
+    assert audit is not None
+    assert audit.photos == 4 and audit.tensors > 100 and audit.single == ()
+    assert 1 < audit.highest[0].peak < 65504 / 2
 
 
 def test_a_real_bundle_gives_the_golden_ldi(real):

@@ -32,6 +32,18 @@ COVERAGE = {
         }
     ],
 }
+AUDIT = {
+    "photos": ["one.jpg", "two.jpg"],
+    "largest_half": 65504.0,
+    "headroom": 2.0,
+    "single": ["depth.network.head"],
+    "too_large": ["depth.network.head"],
+    "tensors": [
+        {"name": "faint", "module": "a", "users": [], "peak": 0.5, "photo": "two.jpg", "subnormal": 0.125},
+        {"name": "head", "module": "b", "users": [], "peak": 70000.0, "photo": "one.jpg", "subnormal": 0.0},
+        {"name": "a.weight", "module": "a", "users": [], "peak": None, "photo": "", "subnormal": 0.0},
+    ],
+}
 SEARCH = {
     "passed": True,
     "chosen": "mixed",
@@ -123,6 +135,7 @@ def test_a_page_tells_of_quantisation(made: SimpleNamespace, bundle_of: Bundles,
     folder = bundle_of(made.models)
     (folder / "coverage.json").write_text(json.dumps(COVERAGE))
     (folder / "search.json").write_text(json.dumps(SEARCH))
+    (folder / "audit.json").write_text(json.dumps(AUDIT))
     bundle = open_bundle(folder)
     listed = {"Conv": {"int8": 4, "fp32": 2}}
     files = tuple(
@@ -144,12 +157,44 @@ def test_a_page_tells_of_quantisation(made: SimpleNamespace, bundle_of: Bundles,
         "Precision of the operations",
         "View PSNR against size",
         "scales not the recipe",
+        "3 tensors on 2 photos, against 65504",
+        "depth.network.head",
+        "12.50 %",
+        "its result leaves the network",
+        "depth/body.head, inpaint/body.head",
     ):
         assert words in page, words
     assert page.count("<circle") == 6
 
 
-@pytest.mark.parametrize("name", ["coverage.json", "search.json"])
+def test_what_the_audit_found_comes_highest_first(
+    made: SimpleNamespace, bundle_of: Bundles, tmp_path: Path
+) -> None:
+    folder = bundle_of(made.models)
+    (folder / "audit.json").write_text(json.dumps(AUDIT))
+    audit = read_beside(folder, open_bundle(folder).manifest).audit
+    assert audit is not None
+    assert [(t.name, t.peak) for t in audit.highest] == [
+        ("a.weight", None),
+        ("head", 70000.0),
+        ("faint", 0.5),
+    ]
+    assert [t.name for t in audit.faintest] == ["faint"]
+    assert (audit.photos, audit.tensors, audit.single) == (2, 3, ("depth.network.head",))
+
+
+def test_a_point_judged_on_fewer_photos_has_no_place_on_the_front(
+    made: SimpleNamespace, bundle_of: Bundles
+) -> None:
+    folder = bundle_of(made.models)
+    points = [{**SEARCH["points"][0], "photos": 1, "label": "one photo"}, *SEARCH["points"][1:]]
+    (folder / "search.json").write_text(json.dumps({**SEARCH, "points": points}))
+    found = read_beside(folder, open_bundle(folder).manifest).search
+    assert {point.label: point.psnr for point in found}["one photo"] is None
+    assert len(scatters(found)[0].marks) == 2
+
+
+@pytest.mark.parametrize("name", ["coverage.json", "search.json", "audit.json"])
 @pytest.mark.parametrize("text", ["{", "[]", '{"points": [3], "worst": [3], "photos": 1}', "[" * 10**5])
 def test_damaged_files_are_refused(name: str, text: str, made: SimpleNamespace, bundle_of: Bundles) -> None:
     folder = bundle_of(made.models)

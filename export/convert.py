@@ -75,7 +75,7 @@ def export_stage(
         written += convert(StageProgram(program, stage, size, pinned), plain)
     for precision in (p for p in RECIPE_PRECISIONS if p in targets):
         assert quantisation is not None
-        quantised = quantisation.program(program, precision, format, size)
+        quantised = quantisation.exported(program, precision, format, size)
         written += convert(StageProgram(quantised, stage, size), {precision: targets[precision]})
     exported = []
     for converted in written:

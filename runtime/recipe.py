@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from ..reference.errors import InputError
 from ..reference.quantized.recipe import Recipe
@@ -37,20 +37,42 @@ class BundleRecipe:
         """Return the recipe of a precision: w8 rounds no activations."""
         return self.recipe.weights_only() if precision == "w8" else self.recipe
 
-    def program(self, program: "PhotoToLDI", precision: str, height: int, width: int) -> "PhotoToLDI":
+    def program(
+        self, program: "PhotoToLDI", precision: str, height: int, width: int, folded: bool = True
+    ) -> "PhotoToLDI":
         """Return the oracle: the program that every int8 or w8 file of this size has to equal.
 
         Args:
             program: the float reference, in evaluation mode, built for this size.
             precision: "int8" or "w8".
             height, width: of the program.
+            folded: see `quantize_graph`.
 
         Raises:
             InputError: the recipe is of another pipeline.
         """
         from ..reference.quantized.program import quantized_program
 
-        return quantized_program(program, self.of(precision), height, width, self.weights)
+        return quantized_program(program, self.of(precision), height, width, self.weights, folded)
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read recipe.json and what lies beside it, whatever a manifest says.
+
+        Raises:
+            InputError: the recipe or its weights are missing or damaged.
+        """
+        return cls._of(folder, Recipe.read(folder / RECIPE))
+
+    @classmethod
+    def _of(cls, folder: Path, recipe: Recipe) -> Self:
+        if not recipe.repairs:
+            return cls(recipe)
+        from ..reference.quantized.weights_file import read_weights
+
+        path = folder / RECIPE_WEIGHTS
+        _check_place(path, folder)
+        return cls(recipe, read_weights(path, recipe))
 
 
 def read_recipe(folder: Path, manifest: Manifest) -> Recipe:
@@ -84,14 +106,7 @@ def read_bundle_recipe(folder: Path, manifest: Manifest) -> BundleRecipe:
     Raises:
         InputError: also where the weights are missing, damaged or of another recipe.
     """
-    recipe = read_recipe(folder, manifest)
-    if not recipe.repairs:
-        return BundleRecipe(recipe)
-    from ..reference.quantized.weights_file import read_weights
-
-    path = folder / RECIPE_WEIGHTS
-    _check_place(path, folder)
-    return BundleRecipe(recipe, read_weights(path, recipe))
+    return BundleRecipe._of(folder, read_recipe(folder, manifest))
 
 
 def _check_place(path: Path, folder: Path) -> None:

@@ -30,7 +30,7 @@ def slots(quantised_export, quantisation, small_program):
 
 
 def oracle(quantisation, program, precision, tensors):
-    stage = quantisation.program(program, precision, "onnx", SIZE).inpainting
+    stage = quantisation.exported(program, precision, "onnx", SIZE).inpainting
     with torch.no_grad():
         results = stage(*(torch.from_numpy(tensor) for tensor in tensors.values()))
     return dict(zip(("hidden_color", "hidden_disparity"), (r.numpy() for r in results), strict=True))

@@ -95,7 +95,7 @@ def test_every_format_gives_what_the_oracle_gives(
     photo = pixels().transpose(2, 0, 1)[None].astype(np.float32) / 255
     (found,) = run_canonical(open_runner(path, entry), entry.inputs, entry.outputs, {"photo": photo}).values()
     with torch.no_grad():
-        wanted = quantisation.program(program, "int8", "onnx", SIZE).depth(torch.from_numpy(photo)).numpy()
+        wanted = quantisation.exported(program, "int8", "onnx", SIZE).depth(torch.from_numpy(photo)).numpy()
         float_depth = program.depth(torch.from_numpy(photo)).numpy()
     # The layer that gives the result is float; a step of the layer before it is worth this much here.
     assert np.abs(found - wanted).max() < 0.004

@@ -2,7 +2,8 @@
 
 A folder of `.npz` files, uncompressed or not, each with `photo` (N, H, W, 3) uint8 RGB and `disparity`
 (N, H, W), uint16 or float, larger is nearer, of any scale a picture: training knows disparity up to scale and
-shift alone. All pictures of a file have one size; files may differ.
+shift alone. All pictures of a file have one size; files may differ. The compressed shards of rendered scenes
+(`rendered/shards.py`) are read as well.
 """
 
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..reference.errors import InputError
 from ..reference.files import atomic_file
+from .rendered.shards import read_shard as read_packed
 
 LARGEST_FILE = 1 << 30
 """A larger file is refused: a shard is read whole."""
@@ -49,7 +51,9 @@ def read_shard(path: Path) -> list[Picture]:
         raise InputError(f"{path} has {path.stat().st_size} bytes; a shard has at most {LARGEST_FILE}")
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            photo, disparity = arrays["photo"], arrays["disparity"]
+            photo, disparity, packed = arrays["photo"], arrays["disparity"], "photo_end" in arrays.files
+        if packed:
+            return [(picture, truth) for picture, truth, _, _ in read_packed(path)]
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise InputError(f"{path} is no shard with `photo` and `disparity`: {error}") from error
     if photo.dtype != np.uint8 or photo.ndim != 4 or photo.shape[3] != 3:

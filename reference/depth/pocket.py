@@ -1,5 +1,7 @@
 """`pocket`: the small depth network whose weights are embedded in the package."""
 
+from itertools import pairwise
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -10,13 +12,27 @@ from .protocol import depth_networks
 
 WEIGHTS = "pocket_depth.safetensors"
 
+# The trunk of EfficientNet-Lite0: outputs, expansion, kernel, stride and repeats of each group of blocks.
+_TRUNK = (
+    ((24, 6, 3, 2, 2),),
+    ((40, 6, 5, 2, 2),),
+    ((80, 6, 3, 2, 3), (112, 6, 5, 1, 3)),
+    ((192, 6, 5, 2, 4),),
+)
+# Channels that the trunk gives and the decoder works with, from the coarsest to half of the network's input.
+_FEATURES = (112, 40, 24, 16)
+_WIDTHS = (96, 64, 48, 32, 24)
+_FINE = 16
+
 
 class PocketDepth(nn.Module):
-    """A U-Net of inverted residuals on the photo at half size: what is where needs no more pixels than that.
+    """A U-Net on the photo at half size: what is where needs no more pixels than that.
 
-    Five halvings, and a decoder of depthwise-separable units back to a quarter of the photo's size. The row's
-    height in the picture is given as a fourth channel: it is the strongest single cue of depth in photos (the
-    ground below, the sky above), and a convolution cannot otherwise tell rows apart.
+    The encoder is the trunk of EfficientNet-Lite0 (Tan and Le, ICML 2019, without squeeze-and-excite and with
+    ReLU6, which int8 keeps), so that it can start from weights that have seen photos. A decoder of
+    depthwise-separable units leads back to half the photo's size. The row's height in the picture is added at
+    the coarsest stage: it is the strongest single cue of depth in photos (the ground below, the sky above),
+    and a convolution cannot otherwise tell rows apart.
 
     Args:
         height, width: the size it runs at; multiples of 32.
@@ -28,27 +44,38 @@ class PocketDepth(nn.Module):
 
     def __init__(self, height: int, width: int) -> None:
         super().__init__()
-        rows = torch.linspace(-1.0, 1.0, height // 2).view(1, 1, -1, 1).expand(1, 1, -1, width // 2)
-        self.register_buffer("rows", rows.contiguous(), persistent=False)
-        self.stem = conv_unit(4, 16, stride=2)
-        self.stage4 = nn.Sequential(InvertedResidual(16, 24, 3, 3, 2), InvertedResidual(24, 24, 3))
-        self.stage8 = nn.Sequential(InvertedResidual(24, 40, 4, 5, 2), InvertedResidual(40, 40, 3, 5))
-        self.stage16 = nn.Sequential(
-            InvertedResidual(40, 80, 4, 5, 2), InvertedResidual(80, 80, 3, 5), InvertedResidual(80, 80, 3, 5)
+        self.run_at(height, width)
+        self.stem = conv_unit(3, 32, stride=2)
+        inputs = 16
+        first = nn.Sequential(
+            conv_unit(32, 32, groups=32), nn.Conv2d(32, inputs, 1, bias=False), nn.BatchNorm2d(inputs)
         )
-        self.stage32 = nn.Sequential(
-            InvertedResidual(80, 128, 4, 5, 2),
-            InvertedResidual(128, 128, 3, 5),
-            InvertedResidual(128, 128, 3, 5),
-        )
+        self.stages = nn.ModuleList([first])
+        for groups in _TRUNK:
+            blocks = []
+            for outputs, expand, kernel, stride, repeats in groups:
+                for repeat in range(repeats):
+                    step = stride if repeat == 0 else 1
+                    blocks.append(InvertedResidual(inputs, outputs, expand, kernel, step))
+                    inputs = outputs
+            self.stages.append(nn.Sequential(*blocks))
+        self.deepest = nn.Conv2d(inputs, _WIDTHS[0], 1)
+        self.place = nn.Conv2d(1, _WIDTHS[0], 1)
+        self.widen = _separable(_WIDTHS[0])
         self.laterals = nn.ModuleList(
-            [nn.Conv2d(c, w, 1) for c, w in ((80, 64), (40, 40), (24, 32), (16, 24))]
+            [nn.Conv2d(c, w, 1) for c, w in zip(_FEATURES, _WIDTHS[1:], strict=True)]
         )
-        self.tops = nn.ModuleList([nn.Conv2d(c, w, 1) for c, w in ((128, 64), (64, 40), (40, 32), (32, 24))])
-        self.merges = nn.ModuleList(
-            [nn.Sequential(conv_unit(c, c, 5, groups=c), conv_unit(c, c, 1)) for c in (64, 40, 32, 24)]
-        )
-        self.head = nn.Conv2d(24, 1, 3, padding=1)
+        widths = (*_WIDTHS, _FINE)
+        self.tops = nn.ModuleList([nn.Conv2d(c, w, 1) for c, w in pairwise(widths)])
+        self.merges = nn.ModuleList([_separable(w) for w in widths[1:]])
+        self.fine = conv_unit(3, _FINE)
+        self.head = nn.Conv2d(_FINE, 1, 3, padding=1)
+
+    def run_at(self, height: int, width: int) -> None:
+        """Set the size it runs at (multiples of 32); the weights do not depend on it."""
+        cells = -(-height // 64), -(-width // 64)
+        rows = torch.linspace(-1.0, 1.0, cells[0]).view(1, 1, -1, 1).expand(1, 1, *cells)
+        self.register_buffer("rows", rows.contiguous(), persistent=False)
 
     def forward(self, photo: torch.Tensor) -> torch.Tensor:
         """Map photos (N, 3, H, W) RGB in [0, 1] to disparity (N, 1, H, W) in [0, 1], larger is nearer."""
@@ -56,15 +83,21 @@ class PocketDepth(nn.Module):
 
     def at_half_size(self, photo: torch.Tensor) -> torch.Tensor:
         """Map photos (N, 3, H/2, W/2) to disparity (N, 1, H/2, W/2): what training works on."""
-        rows = self.rows if photo.shape[0] == 1 else self.rows.expand(photo.shape[0], -1, -1, -1)
-        features = [self.stem(torch.cat([photo * 2.0 - 1.0, rows], dim=1))]
-        for stage in (self.stage4, self.stage8, self.stage16, self.stage32):
-            features.append(stage(features[-1]))
-        merged = features.pop()
-        for lateral, top, merge in zip(self.laterals, self.tops, self.merges, strict=True):
-            finer = lateral(features.pop())
-            merged = merge(finer + upsample_to(top(merged), finer))
-        return torch.sigmoid(upsample2(self.head(merged)))
+        centred = photo * 2.0 - 1.0
+        features = [self.fine(centred)]
+        finer = self.stem(centred)
+        for stage in self.stages:
+            finer = stage(finer)
+            features.append(finer)
+        merged = self.widen(self.deepest(features.pop()) + self.place(self.rows))
+        sides = [lateral(features.pop()) for lateral in self.laterals] + features
+        for side, top, merge in zip(sides, self.tops, self.merges, strict=True):
+            merged = merge(side + upsample_to(top(merged), side))
+        return torch.sigmoid(self.head(merged))
+
+
+def _separable(channels: int) -> nn.Sequential:
+    return nn.Sequential(conv_unit(channels, channels, 5, groups=channels), conv_unit(channels, channels, 1))
 
 
 @depth_networks.register("pocket")

@@ -3,7 +3,7 @@
 The masks are those the program itself makes: the layering is run on the visible surface's true disparity.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
@@ -12,8 +12,9 @@ from torch.nn import functional as F
 from ..inpaint.pocket import PocketInpaint
 from ..layering.soft import SoftLayering
 from ..weights.store import load_weights
-from .loop import Batch, TrainingConfig, train
+from .loop import Batch, train
 from .losses import gradient_difference, weighted_mean
+from .state import TrainingConfig
 
 # A hidden truth this far before the envelope is something the layering cannot have meant (a part of the near
 # surface itself): not supervised.
@@ -21,7 +22,7 @@ TOLERANCE = 0.02
 
 
 def train_inpaint(
-    batches: Iterator[Batch],
+    batches: Callable[[int], Iterator[Batch]],
     height: int,
     width: int,
     layering: SoftLayering,
@@ -33,8 +34,9 @@ def train_inpaint(
     """Train the pocket inpainting network and write its weights.
 
     Args:
-        batches: dicts with `color` (N, K, 3, H, W), `disparity` and `occupancy` (N, K, 1, H, W), K ≥ 2: the
-            surfaces at every pixel front to back, hidden ones included.
+        batches: called with the step to begin at; gives dicts with `color` (N, K, 3, H, W), `disparity` and
+            `occupancy` (N, K, 1, H, W), K ≥ 2: the surfaces at every pixel front to back, hidden ones
+            included.
         height, width: of the batches.
         layering: whose gaps are painted.
         output: safetensors file to write.

@@ -1,43 +1,24 @@
-"""The training loop that both pocket networks share: seeded, with progress, writing safetensors."""
+"""The training loop that both pocket networks share: seeded, resumable, with progress and a plot."""
 
 import json
 import logging
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch import nn
 
-from ..files import atomic_file
+from ..files import atomic_file, check_new
 from ..progress import track
+from .plot import loss_plot
+from .state import State, TrainingConfig, write_weights
 
 logger = logging.getLogger(__name__)
 
 Batch = Mapping[str, np.ndarray]
-
-
-@dataclass(frozen=True)
-class TrainingConfig:
-    """Settings of one training run."""
-
-    # Optimiser steps.
-    steps: int = 6000
-    # Highest learning rate of AdamW; warmed up over 3 % of the steps, then a cosine down to 1 % of it.
-    learning_rate: float = 2e-3
-    weight_decay: float = 1e-4
-    # Of the moving average of the weights, which is what is saved.
-    average_decay: float = 0.998
-    # Norm that gradients are clipped to.
-    largest_gradient: float = 1.0
-    # Of the network's first weights; the scenes have a seed of their own.
-    seed: int = 0
-    # A line of the log every so many steps.
-    log_every: int = 100
 
 
 def learning_rate_at(step: int, config: TrainingConfig) -> float:
@@ -52,74 +33,82 @@ def learning_rate_at(step: int, config: TrainingConfig) -> float:
 def train(
     network: nn.Module,
     loss_of: Callable[[dict[str, torch.Tensor]], dict[str, torch.Tensor]],
-    batches: Iterator[Batch],
+    batches: Callable[[int], Iterator[Batch]],
     output: Path,
     config: TrainingConfig,
     overwrite: bool = False,
+    groups: list[dict[str, Any]] | None = None,
+    evaluate: Callable[[Any], dict[str, float]] | None = None,
 ) -> dict[str, float]:
     """Train `network` and write the moving average of its weights to `output` (safetensors).
+
+    Every `config.save_every` steps a checkpoint is written beside the output; a training that was cut off
+    goes on from there when it is started again with the same settings. It is removed at the end.
 
     Args:
         network: trained in place.
         loss_of: terms of the loss of one batch by name; they are added up.
-        batches: float32 arrays by name.
-        output: where the weights go, beside a log of one JSON line every `log_every` steps.
+        batches: called with the step to begin at; gives float32 arrays by name.
+        output: where the weights go, beside a log of one JSON line every `log_every` steps and a plot of it.
         config: see `TrainingConfig`.
         overwrite: replace an existing `output`.
+        groups: of parameters, each with the `rate` that its learning rate is multiplied by; None: all alike.
+        evaluate: called every `save_every` steps with the network holding the averaged weights; its numbers
+            are logged.
 
     Returns:
         The mean of every term over the last tenth of the steps.
 
     Raises:
-        InputError: `output` exists without `overwrite` or cannot be written.
+        InputError: `output` exists without `overwrite` or cannot be written, or a checkpoint is of another
+            training.
         FloatingPointError: the loss is not finite.
     """
     torch.manual_seed(config.seed)
+    check_new(output, overwrite)
     optimiser = torch.optim.AdamW(
-        network.parameters(), config.learning_rate, weight_decay=config.weight_decay
+        groups or [{"params": list(network.parameters())}],
+        config.learning_rate,
+        weight_decay=config.weight_decay,
     )
-    average = {name: value.detach().clone() for name, value in network.state_dict().items()}
+    state = State(network, optimiser, config)
+    checkpoint = output.with_suffix(".checkpoint.pt")
+    first = state.load(checkpoint) if checkpoint.is_file() else 0
+    if first:
+        logger.info("going on from step %d of %s", first, checkpoint)
     recent: list[dict[str, float]] = []
-    network.train()
-    with (
-        atomic_file(output, overwrite) as weights_file,
-        atomic_file(output.with_suffix(".log.jsonl"), overwrite) as log_file,
-        log_file.open("w") as log,
-    ):
-        for step in track(range(config.steps), f"training {output.stem}"):
-            for group in optimiser.param_groups:
-                group["lr"] = learning_rate_at(step, config)
-            terms = loss_of({name: torch.from_numpy(array) for name, array in next(batches).items()})
-            loss = torch.stack(list(terms.values())).sum()
-            if not torch.isfinite(loss):
-                raise FloatingPointError(f"the loss is not finite at step {step}: {terms}")
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(network.parameters(), config.largest_gradient)
-            optimiser.step()
-            _average(average, network, min(config.average_decay, (step + 1) / (step + 10)))
-            recent.append({name: float(value.detach()) for name, value in terms.items()})
-            if (step + 1) % config.log_every == 0 or step + 1 == config.steps:
-                _log(log, step + 1, recent[-config.log_every :])
-        save_file({name: value.contiguous() for name, value in average.items()}, weights_file)
-    return _means(recent[-max(1, config.steps // 10) :])
-
-
-def _average(average: dict[str, torch.Tensor], network: nn.Module, decay: float) -> None:
-    """Move the averaged weights a little towards the network's; counters are copied."""
-    for name, value in network.state_dict().items():
-        if value.is_floating_point():
-            average[name].lerp_(value.detach(), 1 - decay)
-        else:
-            average[name].copy_(value)
+    drawn = batches(first)
+    for step in track(range(first, config.steps), f"training {output.stem}"):
+        for group in optimiser.param_groups:
+            group["lr"] = learning_rate_at(step, config) * group.get("rate", 1.0)
+        terms = loss_of({name: torch.from_numpy(array) for name, array in next(drawn).items()})
+        loss = torch.stack(list(terms.values())).sum()
+        if not torch.isfinite(loss):
+            raise FloatingPointError(f"the loss is not finite at step {step}: {terms}")
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(network.parameters(), config.largest_gradient)
+        optimiser.step()
+        state.average(min(config.average_decay, (step + 1) / (step + 10)))
+        recent.append({name: float(value.detach()) for name, value in terms.items()})
+        done = step + 1
+        if done % config.log_every == 0 or done == config.steps:
+            state.log(done, _means(recent[-config.log_every :]))
+        if done % config.save_every == 0 or done == config.steps:
+            if evaluate is not None:
+                with state.averaged():
+                    state.log(done, evaluate(network))
+            state.save(checkpoint, done)
+            write_weights(state.mean, output.with_suffix(".latest.safetensors"))
+    with atomic_file(output.with_suffix(".log.jsonl"), overwrite=True) as file:
+        file.write_text("".join(json.dumps(row) + "\n" for row in state.rows))
+    with atomic_file(output.with_suffix(".svg"), overwrite=True) as file:
+        file.write_text(loss_plot(state.rows))
+    write_weights(state.mean, output, overwrite)
+    for spent in (checkpoint, output.with_suffix(".latest.safetensors")):
+        spent.unlink(missing_ok=True)
+    return _means(recent[-max(1, config.steps // 10) :]) if recent else {}
 
 
 def _means(rows: list[dict[str, float]]) -> dict[str, float]:
     return {name: sum(row[name] for row in rows) / len(rows) for name in rows[-1]}
-
-
-def _log(log: TextIO, step: int, rows: list[dict[str, float]]) -> None:
-    means = {name: round(value, 5) for name, value in _means(rows).items()}
-    log.write(json.dumps({"step": step, **means}) + "\n")
-    log.flush()
-    logger.info("step %d: %s", step, means)

@@ -17,7 +17,12 @@ class _CallableRoom(ModuleType):
     """This module's class: a module that can be called."""
 
     def __call__(
-        self, depth: str = "pocket", inpaint: str = "pocket", size: str | None = None, device: str = "cpu"
+        self,
+        depth: str = "pocket",
+        inpaint: str = "pocket",
+        size: str | None = None,
+        device: str = "cpu",
+        half: bool = False,
     ) -> "Reference":
         """Return the float pipeline.
 
@@ -25,6 +30,7 @@ class _CallableRoom(ModuleType):
             depth, inpaint: networks by name, or paths of their weights.
             size: "HEIGHTxWIDTH" of the program, or None to choose it from each photo.
             device: where torch runs: "cpu", "cuda".
+            half: the networks in half precision, the geometry in single.
 
         Raises:
             InputError: unknown network or unusable size.
@@ -33,9 +39,8 @@ class _CallableRoom(ModuleType):
         from .pipeline import Reference
         from .sizes import parse_size
 
-        return Reference(
-            PipelineConfig(depth=depth, inpaint=inpaint), parse_size(size) if size else None, device
-        )
+        config = PipelineConfig(depth=depth, inpaint=inpaint)
+        return Reference(config, parse_size(size) if size else None, device, half)
 
 
 sys.modules[__name__].__class__ = _CallableRoom

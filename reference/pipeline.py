@@ -1,13 +1,16 @@
 """The float reference: the tensor program of a pipeline, and photo → LDI through it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from .config import PipelineConfig
 from .errors import BackendUnavailableError, InputError
-from .layering.soft import SoftLayering
+from .layering.soft import Gap, SoftLayering
 from .ldi import LDI, OUTPUT_NAMES
 from .networks import depth_network, inpaint_network
 from .photo.check import check_photo
@@ -43,6 +46,8 @@ class Reference:
         config: the pipeline.
         size: fixes the program's size; None chooses it from each photo.
         device: where torch runs ("cpu", "cuda").
+        half: run the networks by torch's autocast, float16 on a GPU and bfloat16 on a CPU that is built for
+            it; the geometry stays in single precision.
 
     Raises:
         InputError: torch knows no such device.
@@ -52,6 +57,7 @@ class Reference:
     config: PipelineConfig = field(default_factory=PipelineConfig)
     size: ProgramSize | None = None
     device: str = "cpu"
+    half: bool = False
 
     def __post_init__(self) -> None:
         try:
@@ -65,7 +71,11 @@ class Reference:
     def program(self, size: ProgramSize) -> PhotoToLDI:
         """Return the program for one size."""
         if size not in self._programs:
-            self._programs[size] = build_program(self.config, size.height, size.width).to(self.device)
+            program = build_program(self.config, size.height, size.width).to(self.device)
+            if self.half:
+                program.depth.network = Autocast(program.depth.network)
+                program.inpainting.network = Autocast(program.inpainting.network)
+            self._programs[size] = program
         return self._programs[size]
 
     def __call__(self, photo: np.ndarray) -> LDI:
@@ -74,11 +84,49 @@ class Reference:
         Raises:
             InputError: not such a photo, or a network is unknown or its weights do not fit.
         """
-        check_photo(photo)
-        size = self.size or choose_size(*photo.shape[:2])
-        with torch.inference_mode():
-            tensor = torch.from_numpy(to_program(photo, size.height, size.width)).to(self.device)
-            return as_ldi(self.program(size)(tensor))
+        return self.batch([photo])[0]
+
+    def batch(self, photos: Sequence[np.ndarray]) -> list[LDI]:
+        """Map photos to their LDIs, those of one size in one run of the program; worth it on a GPU.
+
+        Args:
+            photos: each as for a call, all in memory; in one run as many as are given.
+
+        Raises:
+            InputError: see a call.
+        """
+        for photo in photos:
+            check_photo(photo)
+        sizes = [self.size or choose_size(*photo.shape[:2]) for photo in photos]
+        made: dict[int, LDI] = {}
+        for size in dict.fromkeys(sizes):
+            places = [place for place, own in enumerate(sizes) if own == size]
+            given = np.concatenate([to_program(photos[place], size.height, size.width) for place in places])
+            with torch.inference_mode():
+                layers = self.program(size)(torch.from_numpy(given).to(self.device))
+                for row, place in enumerate(places):
+                    made[place] = as_ldi(tuple(plane[row : row + 1] for plane in layers))
+        return [made[place] for place in range(len(photos))]
+
+
+class Autocast(nn.Module):
+    """A network in half precision where torch finds that safe; its results in single precision.
+
+    Args:
+        network: of depth or inpainting.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, first: torch.Tensor, *others: Gap) -> Any:
+        """What the network gives, as float32."""
+        with torch.autocast(first.device.type):
+            results = self.network(first, *others)
+        if isinstance(results, torch.Tensor):
+            return results.float()
+        return tuple(result.float() for result in results)
 
 
 def as_ldi(layers: tuple[torch.Tensor, ...]) -> LDI:

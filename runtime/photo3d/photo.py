@@ -20,7 +20,7 @@ from .pictures import unstretched, write_depth
 from .record import Record, file_digest
 from .scaled import layers_at
 from .source import Source
-from .warnings import depth_range, disappointments
+from .warnings import blank_photo, depth_range, disappointments
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def make_3d_photo(
             depth_range=depth_range(source.ldi),
             warnings=(
                 *photo.notes,
-                *disappointments(source.ldi, parallax),
+                *(blank_photo(pixels) or disappointments(source.ldi, parallax)),
                 *source.warnings,
                 *remarks,
             ),

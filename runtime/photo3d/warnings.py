@@ -8,6 +8,10 @@ import numpy as np
 from ...reference.fullres.neighbours import largest_around, smallest_around
 from ...reference.ldi import LDI
 
+# A photo whose colours between the 2nd and the 98th percentile are no further apart (of 255) shows nothing.
+BLANK = 8
+# Pixels a side that a photo is looked at with; percentiles need no more.
+LOOKED_AT = 256
 # Disparity between the 2nd and the 98th percentile below which a photo hardly moves (5 px at 1080).
 LITTLE_DEPTH = 0.1
 # Above this share of the depth range a surface is near.
@@ -19,6 +23,18 @@ CUT_SIDE, CUT_TOP = 0.6, 0.25
 THIN_SLOPES = 4.0
 # Share of the photo's pixels in structures of less than three pixels.
 THIN_SHARE = 0.001
+
+
+def blank_photo(photo: np.ndarray) -> list[str]:
+    """Return a warning if a photo (H, W, 3) uint8 is the same colour all over; else nothing."""
+    rows, columns = (max(side // LOOKED_AT, 1) for side in photo.shape[:2])
+    low, high = np.percentile(photo[::rows, ::columns], (2, 98), axis=(0, 1))
+    if (high - low).max() > BLANK:
+        return []
+    return [
+        "too little to see: the photo is nearly the same colour all over, so that its depth is a guess and "
+        "nothing will be seen to move"
+    ]
 
 
 def depth_range(ldi: LDI) -> float:

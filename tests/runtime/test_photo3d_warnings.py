@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from ldikit.reference.ldi import LDI
-from ldikit.runtime.photo3d.warnings import cut_borders, depth_range, disappointments, thin_share
+from ldikit.runtime.photo3d.warnings import blank_photo, cut_borders, depth_range, disappointments, thin_share
 
 PARALLAX = 0.05
 
@@ -69,3 +69,20 @@ def test_what_is_too_flat_to_tear_is_not_thin():
     assert thin_share(scene(plane), PARALLAX) == 0
     plane[:, 20] = 0.41
     assert thin_share(scene(plane), PARALLAX) == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize("size", [(32, 32), (600, 2000)])
+def test_a_photo_of_one_colour_shows_nothing(size):
+    photo = np.full((*size, 3), (200, 90, 30), np.uint8)
+    (warning,) = blank_photo(photo)
+    assert warning.startswith("too little to see")
+    photo[: size[0] // 2, :, 1] += 8  # noise of a camera, say
+    assert blank_photo(photo) != []
+    photo[: size[0] // 2, :, 1] += 1
+    assert blank_photo(photo) == []
+
+
+def test_a_page_shows_its_letters():
+    photo = np.full((300, 200, 3), 250, np.uint8)
+    photo[20:280:12, 20:180] = 20  # lines of text: a fifteenth of the page
+    assert blank_photo(photo) == []

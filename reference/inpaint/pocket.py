@@ -60,7 +60,8 @@ class PocketInpaint(nn.Module):
         for top, merge in zip(self.tops, self.merges, strict=True):
             merged = merge(features.pop() + upsample2(top(merged)))
         residual = self.head(merged)
-        painted = upsample2(torch.cat([fill, torch.zeros_like(known)], dim=1) + residual)
+        # Disparity starts from nothing. Padded: concatenated zeros would be stored in the file as a plane.
+        painted = upsample2(F.pad(fill, (0, 0, 0, 0, 0, 1)) + residual)
         disparity = gap.source + DISPARITY_REACH * painted[:, 3:].clamp(-1.0, 1.0)
         return painted[:, :3], disparity
 

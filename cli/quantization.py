@@ -151,6 +151,9 @@ def _recipe_lines(recipe: Recipe, path: Path) -> Iterator[str]:
     if recipe.repairs:
         yield f"repaired: {', '.join(recipe.repairs)}"
     yield from (f"skipped {photo['name']}: {photo['reason']}" for photo in skipped)
+    constant = recipe.data["constant_tensors"]
+    if constant:
+        yield f"the same on every sample, {len(constant)}: {', '.join(constant)}"
     for stage, network in recipe.networks.items():
         yield (
             f"{stage}: {len(network.activations)} tensors and {len(network.weights)} layers in int8, "

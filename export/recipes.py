@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..calibration.calibrate import DEFAULT_OBSERVER, calibrate
-from ..calibration.network_runs import KeptLayers
+from ..calibration.calibrate import DEFAULT_OBSERVER, calibrate, kept_layers
+from ..calibration.network_runs import KeptLayers, NetworkRuns
 from ..calibration.samples import CalibrationSamples, scene_samples
 from ..reference.config import PipelineConfig
 from ..reference.errors import InputError
 from ..reference.pipeline import build_program
+from ..reference.quantized.qdq import check_fits
 from ..reference.quantized.recipe import Recipe
 from ..reference.quantized.weights_file import read_weights
 from ..reference.sizes import LANDSCAPE
@@ -60,7 +61,9 @@ def ready_recipe(config: PipelineConfig, path: Path | None = None) -> ReadyRecip
     here = current_weights(config)
     if path is not None:
         path = path / RECIPE if path.is_dir() else path
-        return _opened(path, path.with_name(WEIGHTS), here, str(path))
+        ready = _opened(path, path.with_name(WEIGHTS), here, str(path))
+        _check_names(config, ready.recipe, path)
+        return ready
     embedded = embedded_path(_EMBEDDED[0])
     if embedded.is_file() and Recipe.read(embedded).weights == here:
         own = "the recipe that comes with the pocket networks"
@@ -102,6 +105,16 @@ def calibrated(
 def current_weights(config: PipelineConfig) -> dict[str, str]:
     """Return the sha256 of a pipeline's float networks, by "depth" and "inpaint"."""
     return loaded_weights(build_program(config, LANDSCAPE.height, LANDSCAPE.width))
+
+
+def _check_names(config: PipelineConfig, recipe: Recipe, path: Path) -> None:
+    """Refuse a recipe that lacks a tensor or layer now, rather than after the first conversion."""
+    networks = NetworkRuns(config, kept_layers(recipe)).networks(LANDSCAPE.height, LANDSCAPE.width)
+    for stage, tracked in networks.items():
+        try:
+            check_fits(tracked.points, recipe.network(stage), tracked.graph)
+        except InputError as error:
+            raise InputError(f"{path}: {stage} network: {error}") from error
 
 
 def _opened(path: Path, weights: Path, here: Mapping[str, str], origin: str) -> ReadyRecipe:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -25,6 +25,7 @@ from .options import (
     Size,
     emulated_backends,
     names_of,
+    numbers_of,
     photos_of,
     pipeline_config,
     sizes_of,
@@ -136,10 +137,19 @@ def verify(
 
 @app.command()
 def profile(
-    bundle: BundleFolder,
+    bundle: Annotated[
+        Path,
+        typer.Argument(help="Folder that `ldikit build` or `export` wrote; or a profile.json to compare."),
+    ],
     json: Json = None,
     compare: Annotated[
         Path | None, typer.Option(help="A profile.json of this machine to set the new one against.")
+    ] = None,
+    threads: Annotated[str | None, typer.Option(help="Comma-separated; default: 1,2.")] = None,
+    cpus: Annotated[str | None, typer.Option(help="Cores to run on, comma-separated (Linux).")] = None,
+    sustained: Annotated[
+        str | None,
+        typer.Option(metavar="CANDIDATE", help='Also run one for a minute without a pause: "tflite int8".'),
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
@@ -155,12 +165,20 @@ def profile(
 
     if json is not None:
         check_new(json, overwrite)
-    opened = open_bundle(bundle)
     before = None if compare is None else read_profile(compare)
+    if before is not None and bundle.is_file():
+        print_comparison(compare_profiles(before, read_profile(bundle)), str(compare))
+        return
+    opened = open_bundle(bundle)
     if before is not None:
         # Refused now rather than after a minute of measuring.
         check_comparable(before, this_host(), opened.manifest.pipeline.name)
-    report = profile_bundle(opened)
+    chosen: dict[str, Any] = {
+        "threads": numbers_of(threads),
+        "cpus": numbers_of(cpus),
+        "sustained": sustained,
+    }
+    report = profile_bundle(opened, **{k: v for k, v in chosen.items() if v is not None})
     print_profile(report)
     write_text(json, report.to_json(), overwrite)
     if before is not None:

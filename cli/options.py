@@ -90,6 +90,20 @@ def names_of(text: str) -> tuple[str, ...]:
     return names
 
 
+def numbers_of(text: str | None) -> tuple[int, ...] | None:
+    """Split a comma-separated list of whole numbers, as "1,2"; None where there is none.
+
+    Raises:
+        InputError: it is empty, or has something else in it.
+    """
+    if text is None:
+        return None
+    try:
+        return tuple(int(name) for name in names_of(text))
+    except ValueError as error:
+        raise InputError(f"expected comma-separated whole numbers, got {text!r}") from error
+
+
 def sizes_of(text: str | None):  # type: ignore[no-untyped-def]
     """Return the program size that was asked for, or both orientations of the phone's default."""
     from ..reference.sizes import LANDSCAPE, PORTRAIT, parse_size

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .photo3d.photo import PhotoResult
     from .profiling.compare import Comparison
     from .profiling.report import ProfileReport
+    from .profiling.timing import Latency
 
 VERDICT_STYLE = {"pass": "green", "fail": "bold red", "not_verified": "yellow"}
 
@@ -96,6 +97,7 @@ def print_profile(report: ProfileReport) -> None:
         "threads",
         "first run ms",
         "p50 ms",
+        "95 %",
         "p90 ms",
         "× torch",
         "peak MB",
@@ -107,7 +109,7 @@ def print_profile(report: ProfileReport) -> None:
             continue
         size_mb = "–" if candidate.file_bytes is None else f"{candidate.file_bytes / 1e6:.2f}"
         if not candidate.runs:
-            table.add_row(candidate.name, candidate.size, *["–"] * 6, size_mb)
+            table.add_row(candidate.name, candidate.size, *["–"] * 7, size_mb)
         for run in candidate.runs:
             memory = run.peak_memory_bytes
             table.add_row(
@@ -116,6 +118,7 @@ def print_profile(report: ProfileReport) -> None:
                 str(run.threads),
                 f"{run.first_run_ms:.0f}",
                 f"{run.latency.p50:.1f}",
+                _interval(run.latency),
                 f"{run.latency.p90:.1f}",
                 "–" if run.ratio_to_torch is None else f"{run.ratio_to_torch:.2f}",
                 "–" if memory is None else f"{memory / 1e6:.0f}",
@@ -127,6 +130,18 @@ def print_profile(report: ProfileReport) -> None:
     untimed = (f"{c.name}: not timed: {c.not_timed}" for c in programs if c.not_timed)
     for line in (*report.notes, *untimed, *(f"drift: {name}" for name in report.drifted)):
         say(line)
+    for minute in report.sustained:
+        windows = ", ".join(f"{ms:.1f}" for ms in minute.windows_ms)
+        say(
+            f"{minute.name} for {minute.seconds:.0f} s without a pause, {minute.runs} runs, medians of each "
+            f"sixth: {windows} ms ({minute.slowdown:+.0%})"
+        )
+
+
+def _interval(latency: Latency) -> str:
+    if latency.p50_low is None or latency.p50_high is None:
+        return "–"
+    return f"{latency.p50_low:.1f}–{latency.p50_high:.1f}"
 
 
 def print_comparison(comparison: Comparison, before: str) -> None:
@@ -136,7 +151,7 @@ def print_comparison(comparison: Comparison, before: str) -> None:
         comparison: see `compare`.
         before: what to call the older profile.
     """
-    table = _table("candidate", ">threads", ">p50 ms before", ">p50 ms now", ">ratio", "")
+    table = _table("candidate", ">threads", ">p50 ms before", ">p50 ms now", ">ratio", "verdict")
     for change in comparison.changes:
         table.add_row(
             change.name,
@@ -144,7 +159,7 @@ def print_comparison(comparison: Comparison, before: str) -> None:
             f"{change.before_ms:.2f}",
             f"{change.after_ms:.2f}",
             f"{change.ratio:.2f}",
-            "drifted" if change.drifted else "",
+            change.verdict + (" (drifted)" if change.drifted else ""),
         )
     say(f"compared with {before}; a ratio below 1 is faster")
     _console().print(table)

@@ -275,9 +275,20 @@ def test_a_profile_is_compared_with_an_older_one(
     done = run("profile", "phone", "--compare", "old.json", "--json", new)
     assert (done.returncode, done.stderr) == (0, "")
     row = next(line for line in reversed(done.stdout.splitlines()) if line.startswith("onnx fp32"))
-    assert row.split() == ["onnx", "fp32", "1", "8.00", "10.00", "1.25"]
+    assert row.split() == ["onnx", "fp32", "1", "8.00", "10.00", "1.25", "unsure"]
     assert "coreml fp32: not timed: simulated" in done.stdout
     assert json.loads(new.read_text())["candidates"][0]["runs"][0]["latency"]["p50"] == 10
+
+
+def test_two_profiles_are_compared_without_measuring(
+    folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ldikit.runtime.profiling.profile.profile", lambda bundle: pytest.fail("measured"))
+    (folder / "old.json").write_text(measured(8).to_json())
+    (folder / "new.json").write_text(measured(4).to_json())
+    done = run("profile", "new.json", "--compare", "old.json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "0.50" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,11 @@ from dataclasses import dataclass
 from ...reference.errors import InputError
 from .host import Host
 from .report import ProfileReport, Run
+from .timing import Latency
+
+FASTER, SLOWER, SAME, UNSURE = "faster", "slower", "no difference", "unsure"
+# Two sessions on one machine differ by this much without any change: clocks, heat, where memory lies.
+LEAST_SHARE = 0.03
 
 
 @dataclass(frozen=True)
@@ -16,6 +21,8 @@ class Change:
         before_ms, after_ms: warm medians.
         ratio: after over before; below 1 is faster.
         drifted: one of the two was measured while the machine changed: do not trust the ratio.
+        verdict: FASTER or SLOWER where the intervals of the two medians lie apart, and the medians by more
+            than `LEAST_SHARE`; SAME where they do not; UNSURE where a run drifted or had too few rounds.
     """
 
     name: str
@@ -24,6 +31,7 @@ class Change:
     after_ms: float
     ratio: float
     drifted: bool
+    verdict: str
 
 
 @dataclass(frozen=True)
@@ -63,6 +71,7 @@ def compare(before: ProfileReport, after: ProfileReport) -> Comparison:
                 after_ms=now.latency.p50,
                 ratio=now.latency.p50 / was.latency.p50,
                 drifted=was.drift.flagged or now.drift.flagged,
+                verdict=judge(was.latency, now.latency, was.drift.flagged or now.drift.flagged),
             )
         )
     return Comparison(
@@ -71,6 +80,19 @@ def compare(before: ProfileReport, after: ProfileReport) -> Comparison:
         added=tuple(_label(*new[key]) for key in new if key not in old),
         versions=_changed_versions(before, after),
     )
+
+
+def judge(before: Latency, after: Latency, drifted: bool = False) -> str:
+    """Say whether one latency is faster than another, by the intervals of their medians."""
+    if drifted or None in (before.p50_low, before.p50_high, after.p50_low, after.p50_high):
+        return UNSURE
+    assert before.p50_low is not None and before.p50_high is not None
+    assert after.p50_low is not None and after.p50_high is not None
+    if after.p50_high < before.p50_low and after.p50 < before.p50 * (1 - LEAST_SHARE):
+        return FASTER
+    if after.p50_low > before.p50_high and after.p50 > before.p50 * (1 + LEAST_SHARE):
+        return SLOWER
+    return SAME
 
 
 def check_comparable(before: ProfileReport, host: Host, pipeline: str) -> None:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
@@ -26,15 +27,16 @@ class Worker:
 
     Args:
         threads: that its libraries may use; 0 leaves it to them.
+        cpus: numbers of the cores that it may run on; None for all.
     """
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, cpus: Sequence[int] | None = None) -> None:
         limits = {name: str(threads) for name in THREAD_VARIABLES} if threads else {}
         # A file, not a pipe: nobody has to empty it, and a crash can be read afterwards.
         self._errors = tempfile.TemporaryFile(mode="w+", encoding="utf-8", errors="replace")  # noqa: SIM115
         self._process = subprocess.Popen(
             # -P: the working folder must not shadow any module.
-            [sys.executable, "-P", "-m", f"{__package__}.worker"],
+            [sys.executable, "-P", "-m", f"{__package__}.worker", *map(str, cpus or ())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,

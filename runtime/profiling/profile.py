@@ -1,5 +1,6 @@
 """`profile`: latency, first run, memory, size and operations of every candidate of a bundle on this host."""
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -14,6 +15,7 @@ from .per_operation import Operations, OperationTime, not_told
 from .plan import Planned, choose_sizes, plan_candidates
 from .process import SLEEP, Worker
 from .report import Candidate, ProfileReport, Run
+from .sustained import Sustained, sustain
 from .timing import DRIFT_SHARE, FEWEST_ROUNDS, find_drift, interleave, paired_ratio, summarise
 
 __all__ = ["ProfileReport", "profile"]
@@ -56,6 +58,8 @@ def profile(
     sizes: Sequence[str] | None = None,
     stages: bool = True,
     operations: bool = True,
+    cpus: Sequence[int] | None = None,
+    sustained: str | None = None,
 ) -> ProfileReport:
     """Measure every program and stage file of a bundle, and its torch reference and the stages of that.
 
@@ -69,30 +73,37 @@ def profile(
         sizes: of the manifest's; None: the first.
         stages: also measure stages.
         operations: also trace single operations.
+        cpus: numbers of the cores to run on; None: all that this process may use. On Linux alone.
+        sustained: name of a candidate ("tflite int8") that then runs for a minute without a pause, on the
+            first number of threads.
 
     Raises:
-        InputError: a file is missing or not the manifest's, a size or number of threads makes no sense, or
-            a runtime cannot run its file.
+        InputError: a file is missing or not the manifest's, a size, number of threads or core makes no sense,
+            there is no candidate of that name, or a runtime cannot run its file.
     """
     start = time.monotonic()
     host = this_host()
     notes: list[str] = []
-    counts = _thread_counts(threads, host, notes)
+    counts = _thread_counts(threads, _cores(cpus, host), notes)
     chosen = choose_sizes(bundle.manifest, sizes)
     left_out = [size for size in bundle.manifest.sizes if size not in chosen]
     if left_out:
         notes.append(f"Only {', '.join(chosen)} was measured, not {', '.join(left_out)}.")
     plan = plan_candidates(bundle.manifest, chosen, stages)
+    if sustained is not None and sustained not in (planned.name for planned in plan):
+        known = ", ".join(planned.name for planned in plan if planned.stage == "program")
+        raise InputError(f"there is no candidate {sustained!r} to run for a minute; known: {known}")
     for planned in plan:
         if planned.entry is not None:
             bundle.path(planned.entry)
     with ExitStack() as stack:
         bench = Bench(plan)
-        _open_all(bench, bundle, counts, stack)
+        _open_all(bench, bundle, counts, stack, cpus)
         macs = _count_macs(bench)
         spare = budget_s * (1 - OPERATIONS_SHARE if operations else 1) - (time.monotonic() - start)
         samples = _time_all(bench, spare)
         told = _trace_all(bench, start + budget_s, notes) if operations else {}
+        minutes = () if sustained is None else _sustain(bench, sustained, notes)
     candidates = tuple(_candidate(bench, index, samples, told) for index in range(len(plan)))
     return ProfileReport(
         host=host,
@@ -109,23 +120,52 @@ def profile(
             "drift_share": DRIFT_SHARE,
             "environment": dict(SLEEP),
             "inputs": "uniform random, fixed seed",
+            "cpus": None if cpus is None else list(cpus),
         },
         notes=tuple(notes),
+        sustained=minutes,
     )
 
 
-def _thread_counts(threads: Sequence[int], host: Host, notes: list[str]) -> list[int]:
-    """Check the numbers of threads and leave out those that the host cannot run at once."""
+def _cores(cpus: Sequence[int] | None, host: Host) -> int:
+    """Return how many cores are used, after checking those that were asked for."""
+    if cpus is None:
+        return host.usable_cores
+    if not hasattr(os, "sched_getaffinity"):
+        raise InputError("this system lets no process choose its cores: leave --cpus out")
+    usable = os.sched_getaffinity(0)
+    if not cpus or not set(cpus) <= usable:
+        raise InputError(f"cores {list(cpus)} cannot be used; usable: {sorted(usable)}")
+    return len(set(cpus))
+
+
+def _sustain(bench: Bench, name: str, notes: list[str]) -> tuple[Sustained, ...]:
+    """Run one candidate for a minute, if it can run."""
+    for key in bench.workers:
+        if bench.plan[key[0]].name == name:
+            return (sustain(name, key[1], bench.run(key)),)
+    notes.append(f"{name} did not run for a minute: it was not timed at all.")
+    return ()
+
+
+def _thread_counts(threads: Sequence[int], cores: int, notes: list[str]) -> list[int]:
+    """Check the numbers of threads and leave out those that cannot run at once."""
     counts = list(dict.fromkeys(threads))
     if not counts or min(counts) < 1:
         raise InputError(f"numbers of threads must be 1 or more, got {list(threads)}")
-    usable = [count for count in counts if count <= host.usable_cores] or [1]
+    usable = [count for count in counts if count <= cores] or [1]
     if usable != counts:
-        notes.append(f"This host has {host.usable_cores} usable core(s): threads {counts} became {usable}.")
+        notes.append(f"This host has {cores} usable core(s): threads {counts} became {usable}.")
     return usable
 
 
-def _open_all(bench: Bench, bundle: Bundle, counts: Sequence[int], stack: ExitStack) -> None:
+def _open_all(
+    bench: Bench,
+    bundle: Bundle,
+    counts: Sequence[int],
+    stack: ExitStack,
+    cpus: Sequence[int] | None,
+) -> None:
     """Start one worker a group and number of threads, one after the other, each opening its candidates."""
     groups: dict[tuple[str, str, str], list[int]] = {}
     for index, planned in enumerate(bench.plan):
@@ -137,7 +177,7 @@ def _open_all(bench: Bench, bundle: Bundle, counts: Sequence[int], stack: ExitSt
         for count in ((0,) if bench.plan[members[0]].backend == "coreml" else counts)
     ]
     for members, count in track(jobs, "Opening candidates", total=len(jobs)):
-        worker = stack.enter_context(Worker(count))
+        worker = stack.enter_context(Worker(count) if cpus is None else Worker(count, cpus))
         for index in members:
             if index in bench.refused or index in bench.simulated:
                 continue

@@ -8,6 +8,7 @@ from typing import Any
 from ...reference.errors import InputError
 from .host import Host
 from .per_operation import Operations, OperationTime
+from .sustained import Sustained
 from .timing import Drift, Latency
 
 SCHEMA_VERSION = 1
@@ -93,6 +94,7 @@ class ProfileReport:
             it, and "program".
         settings: threads, budget, rounds, drift limit, what the inputs were.
         notes: in words, what to know before reading a number.
+        sustained: candidates that ran for a minute without a pause.
     """
 
     host: Host
@@ -104,6 +106,7 @@ class ProfileReport:
     notes: tuple[str, ...] = ()
     schema_version: int = SCHEMA_VERSION
     host_id: str = field(default="")
+    sustained: tuple[Sustained, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "host_id", self.host.id)
@@ -170,6 +173,7 @@ class ProfileReport:
                 settings=dict(raw["settings"]),
                 notes=tuple(str(note) for note in raw["notes"]),
                 schema_version=version,
+                sustained=tuple(_sustained(s) for s in raw.get("sustained", ())),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"{source} does not follow profile schema {version}: {error!r}") from error
@@ -200,6 +204,10 @@ def _candidate(raw: dict[str, Any]) -> Candidate:
             "operations": operations and _operations(operations),
         }
     )
+
+
+def _sustained(raw: dict[str, Any]) -> Sustained:
+    return Sustained(**{**raw, "windows_ms": tuple(float(ms) for ms in raw["windows_ms"])})
 
 
 def _run(raw: dict[str, Any]) -> Run:

@@ -5,6 +5,7 @@ work). Measured in turn, all pay alike, and a ratio of two candidates within one
 either number.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ FEWEST_ROUNDS = 3
 MOST_ROUNDS = 200
 # Medians of the first and second half of the rounds that differ by more than this share are flagged.
 DRIFT_SHARE = 0.10
+# Of the interval of a median.
+CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,10 @@ class Latency:
     """Warm latency of one candidate, in milliseconds.
 
     Percentiles are interpolated linearly between the samples: with `n` below 100, p99 leans on the slowest.
+
+    Attributes:
+        p50_low, p50_high: bounds of the median with a confidence of 95 % (`median_interval`); None where too
+            few rounds were run to give any.
     """
 
     p50: float
@@ -33,6 +40,8 @@ class Latency:
     p99: float
     mean: float
     n: int
+    p50_low: float | None = None
+    p50_high: float | None = None
 
 
 @dataclass(frozen=True)
@@ -93,7 +102,28 @@ def _rounds(budget_s: float, clock: Callable[[], float], fewest: int, most: int)
 def summarise(samples: Sequence[float]) -> Latency:
     """Return the percentiles of one candidate's milliseconds."""
     p50, p90, p99 = (float(v) for v in np.percentile(samples, (50, 90, 99)))
-    return Latency(p50, p90, p99, float(np.mean(samples)), len(samples))
+    low, high = median_interval(samples) or (None, None)
+    return Latency(p50, p90, p99, float(np.mean(samples)), len(samples), p50_low=low, p50_high=high)
+
+
+def median_interval(samples: Sequence[float], confidence: float = CONFIDENCE) -> tuple[float, float] | None:
+    """Return the bounds of the median that hold with at least this confidence, whatever the distribution.
+
+    They are two of the samples: how many of n lie below the true median is binomial with probability ½
+    (David and Nagaraja, Order Statistics, 3rd edition, 7.1). The samples count as independent, so a drift
+    makes the true confidence smaller: see `Drift`.
+
+    Returns:
+        the bounds in the unit of the samples, or None: fewer than 6 samples have none at 95 %.
+    """
+    ordered, n = sorted(samples), len(samples)
+    below, rank = 0.0, 0
+    while rank < n // 2:
+        below += math.comb(n, rank) / 2.0**n
+        if 2 * below > 1 - confidence:
+            break
+        rank += 1
+    return (float(ordered[rank - 1]), float(ordered[n - rank])) if rank else None
 
 
 def find_drift(samples: Sequence[float], limit: float = DRIFT_SHARE) -> Drift:

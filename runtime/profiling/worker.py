@@ -103,6 +103,8 @@ def main() -> None:
     """Serve standard input; whatever a runtime prints goes to standard error, away from the answers."""
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    if len(sys.argv) > 1:  # before a runtime makes its threads, which inherit it
+        os.sched_setaffinity(0, map(int, sys.argv[1:]))
     # A collection in the middle of a timed call would be counted as the runtime's.
     gc.disable()
     serve(sys.stdin, answers)

@@ -109,6 +109,11 @@ def test_profile_of_a_bundle(folder):
     assert type(report).from_json(report.to_json(), "profile.json") == report
 
 
+def test_a_candidate_that_is_not_there_cannot_run_for_a_minute(folder):
+    with pytest.raises(InputError, match=r"no candidate 'onnx int8' .*known: torch fp32, onnx fp32$"):
+        profile(open_bundle(folder), sustained="onnx int8")
+
+
 def test_operations_of_a_file(folder):
     arguments = {"bundle": str(folder), "file": "a.onnx", "stage": "program", "size": SIZE, "threads": 1}
     with Worker(1) as worker:

@@ -10,6 +10,7 @@ from ldikit.runtime.profiling.compare import compare
 from ldikit.runtime.profiling.host import Host
 from ldikit.runtime.profiling.per_operation import Operations, OperationTime
 from ldikit.runtime.profiling.report import Candidate, ProfileReport, Run, read_profile
+from ldikit.runtime.profiling.sustained import Sustained
 from ldikit.runtime.profiling.table import markdown
 from ldikit.runtime.profiling.timing import find_drift, summarise
 
@@ -57,6 +58,20 @@ def report(**changes):
 def test_json_round_trip(tmp_path):
     path = tmp_path / "profile.json"
     path.write_text(report().to_json(), encoding="utf-8")
+    assert read_profile(path) == report()
+    minute = Sustained("onnx fp16", 1, 60.0, 1200, (50.0, 60.0), 0.2, True)
+    path.write_text(report(sustained=(minute,)).to_json(), encoding="utf-8")
+    assert read_profile(path).sustained == (minute,)
+
+
+def test_a_profile_of_before_intervals_and_minutes_is_read(tmp_path):
+    old = json.loads(report().to_json())
+    del old["sustained"]
+    for candidate in old["candidates"]:
+        for run in candidate["runs"]:
+            del run["latency"]["p50_low"], run["latency"]["p50_high"]
+    path = tmp_path / "profile.json"
+    path.write_text(json.dumps(old), encoding="utf-8")
     assert read_profile(path) == report()
     raw = json.loads(path.read_text())
     assert raw["host_id"] == HOST.id

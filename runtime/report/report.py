@@ -16,6 +16,7 @@ from ..parity.scores import MOST_DB
 from ..profiling.host import this_host
 from .beside import Beside, read_beside
 from .budget import budget_rows
+from .gain import WORTHWHILE, gains
 from .pareto import scatters
 from .precisions import file_precisions
 
@@ -114,6 +115,8 @@ def render_report(
         beside=beside or Beside(),
         scatters=scatters(beside.search) if beside else [],
         profile=profile,
+        gains=gains(manifest, profile),
+        worthwhile=WORTHWHILE,
         charts=[(title, Markup(fragment)) for title, fragment in charts],
         host=this_host(),
         metric_spec=METRIC_SPEC,

@@ -110,7 +110,8 @@ def test_fragments_of_a_profile_go_in_as_they_are(plain_bundle: Path, tmp_path: 
 
     parity = verify(plain_bundle, pictures=False)
     manifest = open_bundle(plain_bundle).manifest
-    profile = SimpleNamespace(host=SimpleNamespace(title="a machine"), drifted=["onnx fp32: +40%"], notes=[])
+    host = SimpleNamespace(title="a machine")
+    profile = SimpleNamespace(host=host, drifted=["onnx fp32: +40%"], notes=[], candidates=())
     text = render_report(manifest, parity, profile, [("Latency", "<svg id='chart'></svg>")])
     assert "<svg id='chart'></svg>" in text
     assert "onnx fp32: +40%" in text

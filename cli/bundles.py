@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ..reference.errors import InputError
 from .application import app
 from .options import (
     Arm64,
@@ -151,6 +152,10 @@ def profile(
         str | None,
         typer.Option(metavar="CANDIDATE", help='Also run one for a minute without a pause: "tflite int8".'),
     ] = None,
+    adb: Annotated[
+        bool,
+        typer.Option("--adb", help="On the processor of the attached Android device; takes arm64 setup."),
+    ] = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Measure latency, memory and size of every model on this machine; exit 3 where a runtime is missing."""
@@ -170,6 +175,17 @@ def profile(
         print_comparison(compare_profiles(before, read_profile(bundle)), str(compare))
         return
     opened = open_bundle(bundle)
+    if adb:
+        from ..runtime.arm64.on_device import profile_device
+
+        if cpus is not None or sustained is not None:
+            raise InputError("--cpus and --sustained are for this machine, not for --adb")
+        report = profile_device(opened, threads=(numbers_of(threads) or (1,))[0])
+        print_profile(report)
+        write_text(json, report.to_json(), overwrite)
+        if before is not None:
+            print_comparison(compare_profiles(before, report), str(compare))
+        raise typer.Exit(report.exit_code)
     if before is not None:
         # Refused now rather than after a minute of measuring.
         check_comparable(before, this_host(), opened.manifest.pipeline.name)

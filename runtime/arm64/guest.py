@@ -64,15 +64,11 @@ class Guest:
         limit_s: float = LIMIT_S,
         keep_compiled: bool = False,
     ) -> None:
-        self.name = f"{runtime}@{cpu.name}"
-        self.outputs = tuple(outputs)
-        self.inputs = tuple(inputs)
-        self._limit_s = limit_s
-        self._command = [*(emulator or (str(cache.qemu), "-L", str(cache.root))), "-cpu", cpu.model]
+        command = [*(emulator or (str(cache.qemu), "-L", str(cache.root))), "-cpu", cpu.model]
         guest = {"PYTHONPATH": str(cache.site), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         guest |= {"PYTHONUTF8": "1"} if keep_compiled else {"PYTHONUTF8": "1", "PYTHONDONTWRITEBYTECODE": "1"}
         for name, value in guest.items():
-            self._command += ["-E", f"{name}={value}"]
+            command += ["-E", f"{name}={value}"]
         settings = {
             "runtime": runtime,
             "model": None if model is None else str(model.absolute()),
@@ -81,9 +77,25 @@ class Guest:
         }
         python = str(cache.root / cache.python)
         # -s, -S: only the cache's modules. -P: the working folder holds none.
-        self._command += [python, "-s", "-S", "-P", str(SCRIPT), json.dumps(settings)]
+        command += [python, "-s", "-S", "-P", str(SCRIPT), json.dumps(settings)]
+        self._prepare(f"{runtime}@{cpu.name}", command, inputs, outputs, limit_s, {})
+
+    def _prepare(
+        self,
+        name: str,
+        command: Sequence[str],
+        inputs: Sequence[str],
+        outputs: Sequence[str],
+        limit_s: float,
+        environment: Mapping[str, str],
+    ) -> None:
+        """Note what is started when the first need of it comes."""
+        self.name = name
+        self.inputs, self.outputs = tuple(inputs), tuple(outputs)
+        self._command, self._limit_s, self._environment = list(command), limit_s, dict(environment)
         self._process: subprocess.Popen[bytes] | None = None
         self.processor: Processor | None = None
+        self.told: dict[str, Any] = {}
 
     def __enter__(self) -> "Guest":
         return self
@@ -114,7 +126,7 @@ class Guest:
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
                 cwd=self._scratch.name,  # where QEMU would leave a core file
-                env={},
+                env=self._environment,
             )
         except OSError as error:
             raise BackendUnavailableError(f"{self.name}: the emulator does not run: {error}") from error
@@ -125,6 +137,7 @@ class Guest:
         except (InputError, BackendUnavailableError):
             self.close()
             raise
+        self.told = said
         self.processor = Processor(tuple(said["features"]), said["part"])
 
     def run(self, inputs: Mapping[str, np.ndarray], marks: bool = False) -> dict[str, np.ndarray]:
@@ -139,19 +152,27 @@ class Guest:
             BackendUnavailableError: the guest crashed or hung.
         """
         self.start()
-        assert self._process is not None and self._process.stdin is not None
         folder = Path(self._scratch.name)
         given, made = folder / "in.npz", folder / "out.npz"
         np.savez(given, **{str(i): inputs[name] for i, name in enumerate(self.inputs)})  # type: ignore[arg-type]
-        command = {"in": str(given), "out": str(made), "marks": marks}
+        self.ask({"in": str(given), "out": str(made), "marks": marks})
+        with np.load(made) as file:
+            return {name: file[str(i)] for i, name in enumerate(self.outputs)}
+
+    def ask(self, command: Mapping[str, Any]) -> dict[str, Any]:
+        """Send a command to a started guest and wait for its answer; see `guest_script.serve`.
+
+        Raises:
+            InputError: the runtime cannot run the file.
+            BackendUnavailableError: the guest crashed or hung.
+        """
+        assert self._process is not None and self._process.stdin is not None
         try:
             self._process.stdin.write(json.dumps(command).encode() + b"\n")
             self._process.stdin.flush()
         except BrokenPipeError:
             pass  # the answer says how it died
-        self._answer()
-        with np.load(made) as file:
-            return {name: file[str(i)] for i, name in enumerate(self.outputs)}
+        return self._answer()
 
     def close(self) -> None:
         """End the guest; nothing of it stays."""

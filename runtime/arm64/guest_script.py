@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import sys
+import time
 
 # What the counting plug-in takes for the beginning and the end: files that cannot be.
 MARK_START, MARK_STOP = -7001, -7002
@@ -24,10 +25,17 @@ def processor():
     return {"features": fields.get("Features", "").split(), "part": fields.get("CPU part", "")}
 
 
+def peak_memory_bytes():
+    """Return the largest resident set of this process so far."""
+    with open("/proc/self/status", encoding="utf-8") as file:  # noqa: PTH123
+        found = [line.split()[1] for line in file if line.startswith("VmHWM:")]
+    return int(found[0]) * 1024 if found else 0
+
+
 class OnnxModel:
     """A file in onnxruntime, as `backends.onnxruntime_backend` opens it."""
 
-    def __init__(self, path, inputs, outputs):
+    def __init__(self, path, inputs, outputs, threads=1):
         import onnxruntime
 
         self.version = onnxruntime.__version__
@@ -35,7 +43,7 @@ class OnnxModel:
         if path is None:
             return
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
+        options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         options.add_session_config_entry("session.qdqisint8allowed", "1")
@@ -49,13 +57,13 @@ class OnnxModel:
 class LitertModel:
     """A file in LiteRT, as `backends.litert_backend` opens it."""
 
-    def __init__(self, path, inputs, outputs):
+    def __init__(self, path, inputs, outputs, threads=1):
         import ai_edge_litert.interpreter as litert
 
         self.version = getattr(litert, "__version__", "")
         if path is None:
             return
-        self.interpreter = litert.Interpreter(model_path=path, num_threads=1)
+        self.interpreter = litert.Interpreter(model_path=path, num_threads=threads)
         self.interpreter.allocate_tensors()
         found = self.interpreter.get_input_details(), self.interpreter.get_output_details()
         signatures = self.interpreter.get_signature_list()
@@ -87,10 +95,23 @@ def mark(number):
 
 
 def serve(model, numpy, commands, answer):
-    """Infer for every command {"in", "out"}; "marks" says when the plug-in counts."""
+    """Infer for every command {"in", "out"}; "marks" says when the plug-in counts.
+
+    A command without "out" is timed, on the "in" of it or of the last that had one.
+    """
+    held = []
     for line in commands:
         command = json.loads(line)
         try:
+            if "out" not in command:
+                if "in" in command:
+                    with numpy.load(command["in"]) as file:
+                        held = [file[str(index)] for index in range(len(file.files))]
+                start = time.perf_counter_ns()
+                model.infer(held)
+                ms = (time.perf_counter_ns() - start) / 1e6
+                answer({"ms": ms, "peak_memory_bytes": peak_memory_bytes()})
+                continue
             with numpy.load(command["in"]) as file:
                 arrays = [file[str(index)] for index in range(len(file.files))]
             if command.get("marks"):
@@ -118,11 +139,15 @@ def main():
         import numpy
 
         settings = json.loads(sys.argv[1])
-        model = MODELS[settings["runtime"]](settings["model"], settings["inputs"], settings["outputs"])
+        names, threads = (settings["inputs"], settings["outputs"]), settings.get("threads", 1)
+        MODELS[settings["runtime"]](None, *names)
+        before, start = peak_memory_bytes(), time.perf_counter_ns()
+        model = MODELS[settings["runtime"]](settings["model"], *names, threads)
+        told = {"load_ms": (time.perf_counter_ns() - start) / 1e6, "baseline_memory_bytes": before}
     except Exception as error:
         answer({"error": " ".join(str(error).split())[:300] or type(error).__name__})
         return
-    answer({"version": model.version, **processor()})
+    answer({"version": model.version, **processor(), **told})
     serve(model, numpy, sys.stdin, answer)
 
 

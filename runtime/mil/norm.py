@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ...reference.errors import InputError
 from .precision import reduce_in_chunks
 from .registry import Call, Ints, operation
 
@@ -92,5 +93,11 @@ def l2_norm(call: Call, x: Tensor, epsilon: float = 1e-6) -> Tensor:
 def local_response_norm(
     call: Call, x: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
 ) -> Tensor:
-    """x over (k + alpha/size · sum of squares of the neighbouring channels)^beta."""
-    return F.local_response_norm(x, size, alpha, beta, k)
+    """x over (k + alpha/size · sum of squares of the neighbouring channels)^beta.
+
+    (size - 1) // 2 channels on either side, as Core ML has it: an even size leaves one out that torch counts.
+    """
+    if size < 1:
+        raise InputError(f"size is {size}, at least 1 wanted")
+    window = 2 * ((size - 1) // 2) + 1
+    return F.local_response_norm(x, window, alpha * window / size, beta, k)

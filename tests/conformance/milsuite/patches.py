@@ -47,7 +47,7 @@ def answer_as_apple_silicon() -> Iterator[None]:
 
 
 def leave_garbage_to_python() -> None:
-    """Keep each conversion from collecting garbage: with thousands of tests in memory, nine tenths of a run."""
+    """Keep conversions from collecting garbage, nine tenths of a run with thousands of tests in memory."""
     from coremltools.converters import _converters_entry
 
     _converters_entry.gc = types.SimpleNamespace(collect=lambda: 0)

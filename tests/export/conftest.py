@@ -1,5 +1,6 @@
 """A small program whose disparity follows the photo's red, so that a card in it is a card in the scene."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,6 +24,12 @@ from ldikit.reference.quantized.qdq import weight_of
 from ldikit.reference.quantized.recipe import ActivationScale, NetworkRecipe, Recipe
 from ldikit.reference.quantized.watching import named_tensors, network_calls
 from ldikit.reference.sizes import ProgramSize
+from ldikit.runtime.backends.canonical import run_canonical
+from ldikit.runtime.parity.tflite_constants import unrounded_program
+from ldikit.runtime.parity.unrounded import open_unrounded
+from ldikit.runtime.recipe import BundleRecipe
+from ldikit.runtime.scales.found import check_scales
+from ldikit.runtime.scales.readers import read_scales
 from torch import nn
 
 SIZE = ProgramSize(64, 96)
@@ -169,3 +176,41 @@ def quantised_export(
 def small_program() -> PhotoToLDI:
     """The program that is exported."""
     return make_program()
+
+
+@pytest.fixture
+def check_int8(tmp_path: Path) -> Callable[[PhotoToLDI, str, str, float], None]:
+    """Export a stage of any program in int8: the recipe's numbers, and torch's operations, are in the file.
+
+    The operations are run without the rounding of activations, beside the torch program without it: through
+    many layers, a value between two steps makes more of a difference than a fault of a converter would.
+    """
+
+    def check(program: PhotoToLDI, stage: str, format: str, tolerance: float) -> None:
+        missing = [module for module in CONVERTERS[format] if find_spec(module) is None]
+        if missing:
+            pytest.skip(f"{missing[0]} is not installed")
+        recipe = make_recipe(program)
+        quantisation = Quantisation(recipe)
+        inputs, outputs = stage_planes(stage, program.layers)
+        tensors = stage_tensors(program, make_photo())[stage]
+        given = {plane.name: tensors[plane.name] for plane in inputs}
+        expected = {plane.name: tensors[plane.name] for plane in outputs}
+        path = tmp_path / file_path(stage, str(SIZE), format, "int8")
+        path.parent.mkdir(parents=True)
+        golden = (given, expected)
+        (file,) = export_stage(program, stage, SIZE, format, {"int8": path}, golden, quantisation)
+        slots = quantisation.slots(program, file.entry, SIZE)
+        assert check_scales(read_scales(format, path, slots), recipe) == []
+        found = run_canonical(open_unrounded(path, file.entry), file.entry.inputs, file.entry.outputs, given)
+        plain = unrounded_program(program, BundleRecipe(recipe), SIZE.height, SIZE.width, format == "tflite")
+        with torch.no_grad():
+            results = getattr(plain, stage)(*(torch.from_numpy(tensor) for tensor in given.values()))
+        results = (results,) if isinstance(results, torch.Tensor) else results
+        changes = []
+        for name, wanted in zip(expected, results, strict=True):
+            assert np.abs(found[name] - wanted.numpy()).max() <= tolerance, name
+            changes.append(np.abs(wanted.numpy() - expected[name]).max())
+        assert max(changes) > 5 * tolerance, "what is exported is not the float program"
+
+    return check

@@ -129,3 +129,15 @@ def test_every_format_gives_what_torch_gives(make, format, tmp_path, monkeypatch
         runner = open_runner(paths[entry.precision], entry)
         got = run_canonical(runner, entry.inputs, entry.outputs, given)
         assert np.abs(got["disparity"] - expected["disparity"]).max() <= limits[entry.precision]
+
+
+@pytest.mark.parametrize("make", [midas_small, depth_anything])
+@pytest.mark.parametrize(
+    "format", ["onnx", *(pytest.param(name, marks=pytest.mark.slow) for name in ("coreml", "tflite"))]
+)
+def test_int8_is_the_recipes_program(make, format, monkeypatch, check_int8):
+    torch.manual_seed(0)
+    network = make(monkeypatch).requires_grad_(False)
+    layering = SoftLayering(LayeringConfig(), 96)
+    program = PhotoToLDI(network, layering, PocketInpaint(64, 96), 2).eval().requires_grad_(False)
+    check_int8(program, "depth", format, 1e-4)

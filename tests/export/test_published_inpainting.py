@@ -23,6 +23,8 @@ SIZE = ProgramSize(64, 96)
 # Three levels hold every kind of layer.
 LEVELS, DECODERS = (4, 6, 8), ("dec_3", "dec_2", "dec_1")
 
+SLOW_BUT_ONNX = ["onnx", *(pytest.param(name, marks=pytest.mark.slow) for name in ("coreml", "tflite"))]
+
 
 def shih():
     depth, color = PartialUNet(4, 1, 2, DECODERS, LEVELS), PartialUNet(6, 3, 0, DECODERS, LEVELS)
@@ -84,3 +86,14 @@ def test_inpainting_stage_equals_torch(tmp_path, small_program, format, make, mo
     found = run_canonical(open_runner(path, file.entry), file.entry.inputs, file.entry.outputs, given)
     for name, wanted in expected.items():
         assert np.abs(found[name] - wanted).max() <= 1e-5, name
+
+
+@pytest.mark.parametrize(
+    ("make", "tolerance"), [pytest.param(shih, 2e-5, marks=pytest.mark.slow), (migan, 5e-5)]
+)
+@pytest.mark.parametrize("format", SLOW_BUT_ONNX)
+def test_int8_is_the_recipes_program(small_program, format, make, tolerance, monkeypatch, check_int8):
+    monkeypatch.setattr(shih_network, "COLOR_SIDE", 32)
+    torch.manual_seed(5)
+    small_program.inpainting.network = make().eval()
+    check_int8(small_program.requires_grad_(False), "inpainting", format, tolerance)

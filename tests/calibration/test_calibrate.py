@@ -94,7 +94,7 @@ def test_the_recipe_says_what_it_was_made_from(recipe: Recipe) -> None:
 
 
 def test_too_few_photos_for_the_observer() -> None:
-    with pytest.raises(InputError, match=r"tensor 'cat' of the depth network: the entropy observer needs"):
+    with pytest.raises(InputError, match=r"tensor 'sub' of the depth network: the entropy observer needs"):
         calibrate(POCKET, samples(1), "entropy")
 
 

@@ -22,6 +22,6 @@ def test_a_pattern_that_matches_nothing_is_refused() -> None:
 
 def test_layers_of_the_pocket_networks() -> None:
     layers = layers_of(PipelineConfig())
-    assert layers["depth"][0] == "stem.0"
+    assert layers["depth"][:2] == ["fine.0", "stem.0"]
     assert "enter.0" in layers["inpaint"]
     assert "head" not in layers["depth"] + layers["inpaint"]

@@ -47,7 +47,8 @@ def test_the_package_has_a_recipe_for_its_own_networks() -> None:
     ready = recipe_for(POCKET, ("fp32", "int8"))
     assert ready is not None
     assert ready.origin == "the recipe that comes with the pocket networks"
-    assert ready.recipe.repairs == ()
+    assert ready.recipe.repairs == ("second-order rounding", "bias correction")
+    assert ready.weights is not None and {n.partition(".")[0] for n in ready.weights} == {"depth", "inpaint"}
     assert recipe_for(POCKET, ("fp32",)) is None
 
 

@@ -3,6 +3,7 @@
 from collections import ChainMap
 from collections.abc import Mapping, MutableMapping
 from dataclasses import replace
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -78,7 +79,9 @@ class Plan:
             raise InputError(f"unknown precision {precision!r}; known: {', '.join(PRECISIONS)}")
         missing = [name for name in wanted if name not in self._types]
         if missing:
-            raise InputError(f"{self.source}: there is no value {missing[0]!r} in the program")
+            near = get_close_matches(missing[0], self._types, 1)
+            hint = f"; the nearest is {near[0]!r}" if near else ""
+            raise InputError(f"{self.source}: there is no value {missing[0]!r} in the program{hint}")
         values: dict[str, Value] = {}
         watch = _Watch()
         for name, fed in feeds.items():

@@ -95,9 +95,11 @@ def local_response_norm(
 ) -> Tensor:
     """x over (k + alpha/size · sum of squares of the neighbouring channels)^beta.
 
-    (size - 1) // 2 channels on either side, as Core ML has it: an even size leaves one out that torch counts.
+    The channels of rank 3 are its first axis, C×H×W, whatever the definition's text says: so are the numbers
+    that coremltools' test has for (1, 3, 2).
     """
     if size < 1:
         raise InputError(f"size is {size}, at least 1 wanted")
-    window = 2 * ((size - 1) // 2) + 1
-    return F.local_response_norm(x, window, alpha * window / size, beta, k)
+    if x.ndim == 3:
+        return F.local_response_norm(x[None], size, alpha, beta, k)[0]
+    return F.local_response_norm(x, size, alpha, beta, k)

@@ -2,6 +2,7 @@
 
     python tests/conformance/run.py                       a sample, about 3 minutes on two cores
     python tests/conformance/run.py --all --write         everything, and docs/coreml-conformance.md
+    python tests/conformance/run.py --all --part torch=0.05   all operations, a twentieth of the frontend
 
 Exits with 0 only if enough of the counted tests pass (99.5 % of the operations', 99 % of the torch
 frontend's) and every failure is explained in milsuite/explanations.toml; with 3 where coremltools is not
@@ -24,6 +25,13 @@ _REPOSITORY = Path(__file__).resolve().parents[2]
 _REPORT = _REPOSITORY / "docs" / "coreml-conformance.md"
 
 
+def _part(text: str) -> tuple[str, float]:
+    suite, _, fraction = text.partition("=")
+    if suite not in SUITES:
+        raise ValueError(text)
+    return suite, float(fraction)
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -31,6 +39,14 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--suite", choices=SUITES, help="one suite (default: all)")
     parser.add_argument("--all", action="store_true", help="every test, not a sample")
     parser.add_argument("--fraction", type=float, help="a sample of this part of the tests")
+    parser.add_argument(
+        "--part",
+        type=_part,
+        action="append",
+        default=[],
+        metavar="SUITE=FRACTION",
+        help="a sample of this part of one suite's tests, whatever holds for the others",
+    )
     parser.add_argument("--processes", type=int, default=2, help="processes at a time (default: %(default)s)")
     parser.add_argument("--limit", type=float, default=60, help="seconds for one test (default: %(default)g)")
     parser.add_argument(
@@ -50,6 +66,7 @@ def _command(options: argparse.Namespace) -> str:
     command += [
         f"--{name} {getattr(options, name):g}" for name in ("fraction", "minutes") if getattr(options, name)
     ]
+    command += [f"--part {suite}={part:g}" for suite, part in options.part]
     command += [f"--suite {options.suite}" if options.suite else ""]
     return " ".join(filter(None, [*command, "--write"]))
 
@@ -70,7 +87,7 @@ def main() -> int:
                 suite,
                 Path(spec.origin).parent,
                 folder,
-                1.0 if options.all else options.fraction or suite.sample,
+                dict(options.part).get(suite.name, 1.0 if options.all else options.fraction or suite.sample),
                 options.processes,
                 options.limit,
                 options.minutes,

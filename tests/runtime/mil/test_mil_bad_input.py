@@ -285,6 +285,8 @@ def test_wrong_inputs(good):
             assert word in str(caught.value)
     with pytest.raises(InputError, match="twice"):
         model.predict({"x": X}, precision="twice")
+    with pytest.raises(InputError, match="no value 'edgse' in the program; the nearest is 'edges'"):
+        model.predict({"x": X}, taps=("edgse",))
     with pytest.raises(InputError, match="nowhere"):
         model.predict({"x": X}, taps=("nowhere",))
     with pytest.raises(InputError, match="'other'"):

@@ -340,14 +340,15 @@ def test_a_product_of_integers_with_constant_floats_is_cut_off_to_the_declared_i
     assert got["right"].tolist() == [[3, 0], [4, 1]]
 
 
-def test_local_response_norm_takes_as_many_channels_on_either_side(build, mb):
+def test_local_response_norm_takes_the_first_axis_of_three_for_channels(build, mb):
     def program(x):
+        options = {"size": 3, "alpha": 0.75, "beta": 1.0, "k": 2.0}
         return {
-            "two": mb.local_response_norm(x=x, size=2, alpha=0.5, beta=1.0, k=1.0),
-            "three": mb.local_response_norm(x=x, size=3, alpha=0.75, beta=1.0, k=2.0),
+            "three": mb.local_response_norm(x=x, **options),
+            "four": mb.local_response_norm(x=mb.expand_dims(x=x, axes=[3]), **options),
         }
 
     got = build(program, (1, 3, 1)).predict({"x": np.array([1, -2, 4], np.float32).reshape(1, 3, 1)})
-    assert np.allclose(got["two"].ravel(), [1 / 1.25, -2 / 2, 4 / 5])
+    assert np.allclose(got["three"].ravel(), [1 / 2.25, -2 / 3, 4 / 6])
     # Sums of squares 1 + 4, 1 + 4 + 16, 4 + 16.
-    assert np.allclose(got["three"].ravel(), [1 / 3.25, -2 / 7.25, 4 / 7])
+    assert np.allclose(got["four"].ravel(), [1 / 3.25, -2 / 7.25, 4 / 7])

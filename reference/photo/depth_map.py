@@ -66,8 +66,8 @@ def load_depth_map(
 
     Raises:
         InputError: the file is missing or cannot be read, has colours, values that are not finite (NaN or
-            infinite; the message counts them), distances that are not positive, or another aspect than the
-            photo; or there is no such kind.
+            infinite; the message counts them), nothing but 0, distances that are not positive, or another
+            aspect than the photo; or there is no such kind.
     """
     if kind not in KINDS:
         raise InputError(f"unknown kind of depth map {kind!r}; known: {', '.join(KINDS)}")
@@ -160,6 +160,8 @@ def _check_finite(values: np.ndarray, path: Path) -> None:
             f"the depth map {path} has {bad} values of {values.size} that are not finite (NaN or infinite): "
             "fill them"
         )
+    if not values.any():
+        raise InputError(f"the depth map {path} is 0 everywhere: it holds no depth")
 
 
 def _inverse(distances: np.ndarray, path: Path) -> np.ndarray:

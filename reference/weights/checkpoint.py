@@ -1,6 +1,7 @@
 """Checkpoints of published networks: read without running anything in them, and fitted key by key."""
 
 import re
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -88,7 +89,10 @@ def _read_safetensors(path: Path) -> object:
 
 def _read_pickled(path: Path) -> object:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            # Of a pickle of another protocol torch warns before it reads or refuses it.
+            warnings.simplefilter("ignore")
+            return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # A broken pickle can raise anything.
         forbidden = re.search(r"GLOBAL (\S+)", str(error))
         if forbidden:

@@ -137,7 +137,7 @@ def test_a_map_larger_than_the_photo_or_the_same_everywhere_is_a_warning(plain, 
     assert len(source.warnings) == 1
     assert "larger than the photo (256×192 pixels, not 128×96)" in source.warnings[0]
     assert np.abs(source.disparity - disc()).max() < 1e-6
-    np.save(tmp_path / "d.npy", np.zeros((HEIGHT, WIDTH)))
+    np.save(tmp_path / "d.npy", np.ones((HEIGHT, WIDTH)))
     assert "same everywhere" in chosen(plain, depth_map=tmp_path / "d.npy").warnings[0]
 
 

@@ -141,7 +141,7 @@ def test_a_large_photo_keeps_the_depth_it_was_given(tmp_path, monkeypatch):
 
 
 def test_says_when_there_is_too_little_depth(tmp_path, photo_file):
-    flat = write_map(tmp_path / "flat.npy", np.zeros((90, 120)))
+    flat = write_map(tmp_path / "flat.npy", np.ones((90, 120)))
     made = make(photo_file, tmp_path / "out", depth_map=flat)
     assert made.depth_range == 0 and "too little depth" in made.warnings[0]
     assert read_ldi(tmp_path / "out" / "ldi").occupancy[1:].max() == 0

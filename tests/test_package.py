@@ -46,7 +46,9 @@ def test_wheel_holds_every_module_and_the_weights(tmp_path: Path) -> None:
     assert {n for n in names if n.endswith(".safetensors")} == {
         "ldikit/reference/weights/pocket_depth.safetensors",
         "ldikit/reference/weights/pocket_inpaint.safetensors",
+        "ldikit/reference/weights/pocket_int8.safetensors",
     }
+    assert "ldikit/runtime/arm64/kinds.c" in names
     assert sum(n.startswith("ldikit/calibration/photos/") and n.endswith(".jpg") for n in names) >= 5
     assert "ldikit/py.typed" in names
 

@@ -4,10 +4,10 @@ from itertools import pairwise
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
-from ..blocks import InvertedResidual, conv_unit, upsample2, upsample_to
+from ..blocks import InvertedResidual, conv_unit, upsample_to
 from ..weights.store import load_embedded
+from .pixels import resized
 from .protocol import depth_networks
 
 WEIGHTS = "pocket_depth.safetensors"
@@ -19,18 +19,18 @@ _TRUNK = (
     ((80, 6, 3, 2, 3), (112, 6, 5, 1, 3)),
     ((192, 6, 5, 2, 4),),
 )
-# Channels that the trunk gives and the decoder works with, from the coarsest to half of the network's input.
+# Channels that the trunk gives and the decoder works with, from the coarsest to all that the network sees.
 _FEATURES = (112, 40, 24, 16)
 _WIDTHS = (96, 64, 48, 32, 24)
 _FINE = 16
 
 
 class PocketDepth(nn.Module):
-    """A U-Net on the photo at half size: what is where needs no more pixels than that.
+    """A U-Net on the photo at 5/8 of its size: what is where needs no more pixels than that.
 
     The encoder is the trunk of EfficientNet-Lite0 (Tan and Le, ICML 2019, without squeeze-and-excite and with
     ReLU6, which int8 keeps), so that it can start from weights that have seen photos. A decoder of
-    depthwise-separable units leads back to half the photo's size. The row's height in the picture is added at
+    depthwise-separable units leads back to half the size that it sees. The row's height in the picture is added at
     the coarsest stage: it is the strongest single cue of depth in photos (the ground below, the sky above),
     and a convolution cannot otherwise tell rows apart.
 
@@ -72,17 +72,23 @@ class PocketDepth(nn.Module):
         self.head = nn.Conv2d(_FINE, 1, 3, padding=1)
 
     def run_at(self, height: int, width: int) -> None:
-        """Set the size it runs at (multiples of 32); the weights do not depend on it."""
-        cells = -(-height // 64), -(-width // 64)
+        """Set the size of the photos (multiples of 32); the weights do not depend on it."""
+        self.size = height, width
+        self.look_at(height * 5 // 8, width * 5 // 8)
+
+    def look_at(self, height: int, width: int) -> None:
+        """Set the size of the smaller photos that `at_inner_size` gets."""
+        self.inner_size = height, width
+        cells = -(-height // 32), -(-width // 32)
         rows = torch.linspace(-1.0, 1.0, cells[0]).view(1, 1, -1, 1).expand(1, 1, *cells)
         self.register_buffer("rows", rows.contiguous(), persistent=False)
 
     def forward(self, photo: torch.Tensor) -> torch.Tensor:
         """Map photos (N, 3, H, W) RGB in [0, 1] to disparity (N, 1, H, W) in [0, 1], larger is nearer."""
-        return upsample2(self.at_half_size(F.avg_pool2d(photo, 2)))
+        return resized(self.at_inner_size(resized(photo, self.inner_size)), self.size)
 
-    def at_half_size(self, photo: torch.Tensor) -> torch.Tensor:
-        """Map photos (N, 3, H/2, W/2) to disparity (N, 1, H/2, W/2): what training works on."""
+    def at_inner_size(self, photo: torch.Tensor) -> torch.Tensor:
+        """Map photos (N, 3, h, w) of `inner_size` to disparity (N, 1, h, w): what training works on."""
         centred = photo * 2.0 - 1.0
         features = [self.fine(centred)]
         finer = self.stem(centred)

@@ -40,7 +40,7 @@ def train_depth(
 
     Args:
         batches: called with the step to begin at; gives dicts with `photo` (N, 3, h, w) RGB in [0, 1] and
-            `disparity` (N, 1, 1, h, w) in [0, 1], at half the size of the photos that the network is for.
+            `disparity` (N, 1, 1, h, w) in [0, 1], at the size that the network sees (`PocketDepth.inner_size`).
         output: safetensors file to write.
         config: see `TrainingConfig`.
         start: weights to begin from (see `load_start`); None begins at random.
@@ -72,8 +72,8 @@ def train_depth(
         if photo.shape[0] > 1 and float(torch.rand(())) < STEADY_SHARE:
             twice = _Twice(photo, truth)
             photo, truth = twice.photo, twice.truth
-        network.run_at(2 * photo.shape[2], 2 * photo.shape[3])
-        prediction = network.at_half_size(photo.contiguous(memory_format=torch.channels_last))
+        network.look_at(photo.shape[2], photo.shape[3])
+        prediction = network.at_inner_size(photo.contiguous(memory_format=torch.channels_last))
         one = torch.ones_like(truth)
         terms = {
             "l1": 0.5 * (prediction - truth).abs().mean(),

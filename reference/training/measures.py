@@ -51,8 +51,8 @@ def measure(
     errors = []
     with torch.inference_mode():
         for photo, disparity in pictures:
-            network.run_at(2 * photo.shape[1], 2 * photo.shape[2])
-            guess = network.at_half_size(torch.from_numpy(photo)[None])[0, 0].numpy()
+            network.look_at(photo.shape[1], photo.shape[2])
+            guess = network.at_inner_size(torch.from_numpy(photo)[None])[0, 0].numpy()
             errors.append((ordinal_error(guess, disparity[0]), aligned_error(guess, disparity[0])))
     network.rows = rows
     for module, training in modes:

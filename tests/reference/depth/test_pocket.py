@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 # Of the 8 MB and 3 GMAC at 384x512 that both networks may take together.
 MAX_BYTES = 7_000_000
-MAX_GMAC = 0.5
+MAX_GMAC = 0.8
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def network() -> PocketDepth:
 
 @pytest.mark.parametrize(("height", "width"), [(64, 64), (96, 128), (160, 96), (224, 288)])
 def test_every_multiple_of_32_gives_a_disparity_of_its_own_size(height: int, width: int) -> None:
-    """64 would halve evenly; 32 more leaves an odd number of rows at three of the stages."""
+    """5/8 of 64 is 40: an odd number of rows from the fourth stage on, of others from an earlier one."""
     torch.manual_seed(0)
     network = PocketDepth(height, width).eval()
     with torch.inference_mode():

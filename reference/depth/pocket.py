@@ -30,9 +30,9 @@ class PocketDepth(nn.Module):
 
     The encoder is the trunk of EfficientNet-Lite0 (Tan and Le, ICML 2019, without squeeze-and-excite and with
     ReLU6, which int8 keeps), so that it can start from weights that have seen photos. A decoder of
-    depthwise-separable units leads back to half the size that it sees. The row's height in the picture is added at
-    the coarsest stage: it is the strongest single cue of depth in photos (the ground below, the sky above),
-    and a convolution cannot otherwise tell rows apart.
+    depthwise-separable units leads back to half the size that it sees. The row's height in the picture is
+    added at the coarsest stage: it is the strongest single cue of depth in photos (the ground below, the sky
+    above), and a convolution cannot otherwise tell rows apart.
 
     Args:
         height, width: the size it runs at; multiples of 32.

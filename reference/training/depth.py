@@ -40,7 +40,8 @@ def train_depth(
 
     Args:
         batches: called with the step to begin at; gives dicts with `photo` (N, 3, h, w) RGB in [0, 1] and
-            `disparity` (N, 1, 1, h, w) in [0, 1], at the size that the network sees (`PocketDepth.inner_size`).
+            `disparity` (N, 1, 1, h, w) in [0, 1], at the size that the network sees
+            (`PocketDepth.inner_size`).
         output: safetensors file to write.
         config: see `TrainingConfig`.
         start: weights to begin from (see `load_start`); None begins at random.

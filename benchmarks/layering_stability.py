@@ -57,7 +57,8 @@ def stable(disparity: np.ndarray) -> Hidden:
     with torch.inference_mode():
         planes = [plane[0, 0].numpy() for plane in layering(torch.from_numpy(disparity)[None, None])]
     gap = Gap(*planes)
-    return Hidden(gap.occupancy, disparity - gap.source, gap.envelope)
+    nearest = np.maximum(gap.envelope, disparity - np.float32(layering.slope))
+    return Hidden(gap.occupancy, disparity - gap.source, nearest)
 
 
 def noisy(disparity: np.ndarray, level: float, seed: int) -> np.ndarray:

@@ -106,7 +106,7 @@ def measure(depth: str, inpaint: str, size: str, options: argparse.Namespace) ->
 
         def inpainting() -> None:
             for _ in range(hidden):
-                program.inpainting(tensor, *planes)
+                program.inpainting(tensor, disparity, *planes)
 
         ldi = reference(photo)
         runs: dict[str, Callable[[], object]] = {

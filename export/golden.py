@@ -84,12 +84,12 @@ def stage_tensors(program: PhotoToLDI, photo: np.ndarray) -> dict[str, Planes]:
         pixels = torch.from_numpy(photo)
         disparity = program.depth(pixels)
         layering = program.layering(disparity)
-        inpainting = program.inpainting(pixels, *layering[:-1])
+        inpainting = program.inpainting(pixels, disparity, *layering[:-1])
         runs = {
             "program": ((pixels,), program(pixels)),
             "depth": ((pixels,), (disparity,)),
             "layering": ((disparity,), layering),
-            "inpainting": ((pixels, *layering[:-1]), inpainting),
+            "inpainting": ((pixels, disparity, *layering[:-1]), inpainting),
         }
     tensors = {}
     for stage, (given, result) in runs.items():

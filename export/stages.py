@@ -55,7 +55,8 @@ def stage_planes(stage: str, layers: int) -> tuple[tuple[Plane, ...], tuple[Plan
     if stage == "layering":
         return (Plane("disparity"),), (*_GAP, Plane("visibility"))
     if stage == "inpainting":
-        return (Plane("color", 3), *_GAP), (Plane("hidden_color", 3), Plane("hidden_disparity"))
+        inputs = (Plane("color", 3), Plane("disparity"), *_GAP)
+        return inputs, (Plane("hidden_color", 3), Plane("hidden_disparity"))
     raise InputError(f"unknown stage {stage!r}; known: {', '.join(STAGES)}")
 
 

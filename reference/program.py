@@ -52,15 +52,22 @@ class LayeringStage(nn.Module):
 
 
 class InpaintingStage(nn.Module):
-    """One hidden layer: colour and disparity, within the bounds that make an LDI valid."""
+    """One hidden layer: colour and disparity, within the bounds that make an LDI valid.
 
-    def __init__(self, network: nn.Module) -> None:
+    Args:
+        network: an inpainting network (`InpaintNetwork`).
+        slope: s of the layering (see `SoftLayering`).
+    """
+
+    def __init__(self, network: nn.Module, slope: float) -> None:
         super().__init__()
         self.network = network
+        self.slope = slope
 
     def forward(
         self,
         color: torch.Tensor,
+        disparity: torch.Tensor,
         envelope: torch.Tensor,
         source: torch.Tensor,
         occupancy: torch.Tensor,
@@ -69,13 +76,15 @@ class InpaintingStage(nn.Module):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the hidden layer's colour (1, 3, H, W) and disparity (1, 1, H, W), full frame.
 
-        Colour is the layer in front's where nothing is hidden. Disparity is that of the far side there, and
-        never above the envelope, which is strictly behind wherever anything is hidden.
+        Colour is the layer in front's where nothing is hidden, and disparity that of the far side. Elsewhere
+        the hidden surface may come before the envelope, but stays one slope s behind the layer in front: half
+        a pixel of parallax at full reach. Where it is occupied the gap is larger than s, so it is strictly behind.
         """
         painted, guess = self.network(color, Gap(envelope, source, occupancy, unknown, context))
         hidden_color = color + unknown * (painted.clamp(0.0, 1.0) - color)
         hidden = source + occupancy * (guess - source)
-        return hidden_color.clamp(0.0, 1.0), torch.minimum(hidden, envelope).clamp(0.0, 1.0)
+        nearest = torch.maximum(envelope, disparity - self.slope)
+        return hidden_color.clamp(0.0, 1.0), torch.minimum(hidden, nearest).clamp(0.0, 1.0)
 
 
 class PhotoToLDI(nn.Module):
@@ -92,7 +101,7 @@ class PhotoToLDI(nn.Module):
         super().__init__()
         self.depth = DepthStage(depth)
         self.layering = LayeringStage(layering)
-        self.inpainting = InpaintingStage(inpaint)
+        self.inpainting = InpaintingStage(inpaint, layering.slope)
         self.layers = layers
 
     def forward(self, photo: torch.Tensor) -> Layers:
@@ -111,7 +120,7 @@ class PhotoToLDI(nn.Module):
             *planes, visibility = self.layering(disparities[-1])
             occupancies.append(seen(reachable, visibility))
             reachable = stable.reachable(reachable, disparities[-1], Gap(*planes))
-            color, hidden = self.inpainting(colors[-1], *planes)
+            color, hidden = self.inpainting(colors[-1], disparities[-1], *planes)
             colors.append(color)
             disparities.append(hidden)
         occupancies.append(seen(reachable, stable.visibility(disparities[-1])))

@@ -16,7 +16,7 @@ class Gap(NamedTuple):
     """What the layering says about the layer behind a surface D; every plane is (N, 1, H, W).
 
     Attributes:
-        envelope: E, the nearest that the hidden surface can be.
+        envelope: E, how far the far side reaches under the near one: what lies between E and D hides it.
         source: the far side's own disparity carried level under the near one; source ≤ E.
         occupancy: how much of the pixel can ever be seen of the hidden layer, in [0, 1].
         unknown: 1 where the surface's own colours must not be used for the hidden layer, in [0, 1].

@@ -67,8 +67,9 @@ class ReferenceStages:
         painted, hidden = [torch.from_numpy(colors[:1])], [torch.from_numpy(disparities[:1])]
         with torch.inference_mode():
             for color, disparity in zip(colors[:-1], disparities[:-1], strict=True):
-                *gap, _ = self.program.layering(torch.from_numpy(disparity[None]))
-                below, behind = self.program.inpainting(torch.from_numpy(color[None]), *gap)
+                front = torch.from_numpy(disparity[None])
+                *gap, _ = self.program.layering(front)
+                below, behind = self.program.inpainting(torch.from_numpy(color[None]), front, *gap)
                 painted.append(below)
                 hidden.append(behind)
             return torch.cat(painted).numpy(), torch.cat(hidden).numpy()

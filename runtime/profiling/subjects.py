@@ -115,7 +115,7 @@ class TorchSubject:
         self.program = build_program(self.config, *self.size)
         module = self.program if self.stage == "program" else getattr(self.program, self.stage)
         # Photo or colour; then as many planes as the stage takes.
-        channels = {"program": (3,), "depth": (3,), "layering": (1,), "inpainting": (3, 1, 1, 1, 1, 1)}
+        channels = {"program": (3,), "depth": (3,), "layering": (1,), "inpainting": (3, *[1] * 6)}
         generator = torch.Generator().manual_seed(SEED)
         feeds = [torch.rand(1, c, *self.size, generator=generator) for c in channels[self.stage]]
 

@@ -13,7 +13,7 @@ NAMES = {
     "depth": (["photo"], ["disparity"]),
     "layering": (["disparity"], ["envelope", "source", "occupancy", "unknown", "context", "visibility"]),
     "inpainting": (
-        ["color", "envelope", "source", "occupancy", "unknown", "context"],
+        ["color", "disparity", "envelope", "source", "occupancy", "unknown", "context"],
         ["hidden_color", "hidden_disparity"],
     ),
 }

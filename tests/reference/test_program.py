@@ -139,6 +139,52 @@ REACH = LayeringConfig(max_parallax=0.5 / (0.04 * W))
 SHORT = LayeringConfig(max_parallax=0.5 / (0.08 * W))
 
 
+class Painted(nn.Module):
+    """Paints one disparity everywhere."""
+
+    def __init__(self, disparity):
+        super().__init__()
+        self.disparity = disparity
+
+    def forward(self, color, gap):
+        return color, torch.full_like(gap.source, self.disparity)
+
+
+# A wall at 0.1, a box at 0.5 and s = 0.04: the envelope rises by s a pixel into the box, from 0.14.
+@pytest.mark.parametrize(
+    ("painted", "found"),
+    [(0.05, 0.05), (0.1, 0.1), (0.3, 0.3), (0.4, 0.4), (0.46, 0.46), (0.48, 0.46), (0.9, 0.46)],
+)
+def test_hidden_disparity_may_come_before_the_envelope_but_stays_one_slope_behind(painted, found):
+    program = program_for(Painted(painted), config=REACH, layers=2)
+    field = two_boxes()[0].clamp(max=0.5)
+    ldi = as_ldi(program.layer(torch.rand(1, 3, H, W), field))
+    envelope, _, filled, *_ = (plane[0, 0].numpy() for plane in program.layering(field))
+    assert envelope[filled == 1].min() == pytest.approx(0.14)
+    assert (filled == 1).sum() > 500
+    assert ldi.disparity[1, 0][filled == 1] == pytest.approx(found, abs=1e-6)
+    # Where nothing is hidden the surface is the visible one, whatever was painted.
+    assert np.array_equal(ldi.disparity[1, 0][filled == 0], field[0, 0].numpy()[filled == 0])
+    assert ldi.order_violations() == 0
+
+
+@pytest.mark.parametrize("change", [1e-4, 1e-3, 1e-2])
+@pytest.mark.parametrize("kind", ["noise", "cards", "blurred cards"])
+def test_the_bound_of_hidden_disparity_never_moves_by_more_than_the_disparity(kind, change):
+    program = program_for(Painted(1.0), layers=2, config=REACH)
+    field = disparity_of(kind, 4)
+    signs = torch.sign(torch.randn(field.shape, generator=torch.Generator().manual_seed(5)))
+    moved = (field + change * signs).clamp(0, 1)
+    photo = torch.rand(1, 3, H, W)
+    hidden, fully = [], []
+    for plane in (field, moved):
+        hidden.append(program.layer(photo, plane).disparity[:, 1])
+        fully.append(program.layering(plane)[2] == 1)
+    full = fully[0] & fully[1]  # there the painted 1.0 is cut down to the bound
+    assert full.sum() > 100
+    assert (hidden[1] - hidden[0]).abs()[full].max() <= (moved - field).abs().max() + 1e-6
+
+
 def test_hidden_layers_of_an_unpainted_program_are_the_truth():
     # The head of an untrained network is zero: push-pull and the level extension alone.
     program = program_for(PocketInpaint(H, W), config=REACH)
@@ -243,9 +289,9 @@ def test_forward_is_the_stages_one_after_the_other():
     disparity = program.depth(photo)
     assert disparity.std() > 0.02
     *gap, visible = program.layering(disparity)
-    color, hidden = program.inpainting(photo, *gap)
+    color, hidden = program.inpainting(photo, disparity, *gap)
     *gap2, visible2 = program.layering(hidden)
-    color2, hidden2 = program.inpainting(color, *gap2)
+    color2, hidden2 = program.inpainting(color, hidden, *gap2)
     *_, visible3 = program.layering(hidden2)
     # Behind a hidden surface only what would tear counts: from twice to six times the slope s.
     slope = 0.5 / (LayeringConfig().max_parallax * max(H, W))

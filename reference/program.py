@@ -78,7 +78,7 @@ class InpaintingStage(nn.Module):
 
         Colour is the layer in front's where nothing is hidden, and disparity that of the far side. Elsewhere
         the hidden surface may come before the envelope, but stays one slope s behind the layer in front: half
-        a pixel of parallax at full reach. Where it is occupied the gap is larger than s, so it is strictly behind.
+        a pixel of parallax at full reach. Where it is occupied the gap exceeds s, so it is strictly behind.
         """
         painted, guess = self.network(color, Gap(envelope, source, occupancy, unknown, context))
         hidden_color = color + unknown * (painted.clamp(0.0, 1.0) - color)

@@ -69,7 +69,7 @@ def read_weights(path: Path, recipe: Recipe) -> dict[str, torch.Tensor]:
         if (tensor.dtype == torch.int8) != (name in rounded) or not _fits(tensor, rounded.get(name))
     ]
     if wrong:
-        raise InputError(f"{path} is of another recipe: {', '.join(sorted(wrong)[:3])}")
+        raise InputError(f"{path} is of another recipe: {', '.join(sorted(wrong))}")
     return {
         name: tensor.float() * _along_channels(rounded[name], tensor) if name in rounded else tensor
         for name, tensor in tensors.items()

@@ -106,7 +106,7 @@ def load_start(network: PocketDepth, path: Path) -> set[str]:
     weights = lite0_encoder(path)
     wrong = network.load_state_dict(weights, strict=False).unexpected_keys
     if wrong:
-        raise InputError(f"{path} holds weights of another network: {wrong[0]} has no place")
+        raise InputError(f"{path} holds weights of another network; unexpected: {', '.join(sorted(wrong))}")
     return set(weights)
 
 

@@ -20,15 +20,28 @@ def read_checkpoint(path: Path) -> dict[str, torch.Tensor]:
     Raises:
         InputError: the file is missing, too large, broken, would run code, or holds no state dict.
     """
-    if not path.is_file():
-        raise InputError(f"no weights file at {path}")
-    _check_bytes(path)
-    weights = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickled(path)
+    weights = read_safetensors(path) if path.suffix == ".safetensors" else _read_pickled(path)
     if not isinstance(weights, dict) or not weights or not all(map(_is_entry, weights, weights.values())):
         raise InputError(
             f"{path} holds no state dict (names and plain tensors): give the published checkpoint"
         )
     return dict(weights)
+
+
+def read_safetensors(path: Path) -> dict[str, torch.Tensor]:
+    """Read a safetensors file, whatever its suffix.
+
+    Raises:
+        InputError: the file is missing, too large or broken.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    _check_file(path)
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path} is not a readable safetensors file: {error}") from error
 
 
 def fit(
@@ -42,11 +55,11 @@ def fit(
         wanted: a tensor of the right shape and type by key; on the meta device, say.
 
     Raises:
-        InputError: keys are missing, unknown, or of another shape or kind; every one of them is named.
+        InputError: keys are missing, unknown, or of another shape or kind; all of them are named, sorted.
     """
-    missing = [key for key in wanted if key not in weights]
-    unknown = [key for key in weights if key not in wanted]
-    both = [key for key in wanted if key in weights]
+    missing = sorted(wanted.keys() - weights.keys())
+    unknown = sorted(weights.keys() - wanted.keys())
+    both = sorted(wanted.keys() & weights.keys())
     shapes = [
         f"{key} is {tuple(weights[key].shape)}, not {tuple(wanted[key].shape)}"
         for key in both
@@ -64,8 +77,10 @@ def fit(
     return {key: weights[key].to(like.dtype).contiguous() for key, like in wanted.items()}
 
 
-def _check_bytes(path: Path) -> None:
-    """Refuse a file that is too large as it lies there, or once its records are unpacked."""
+def _check_file(path: Path) -> None:
+    """Refuse what is no file, or too large as it lies there or once its records are unpacked."""
+    if not path.is_file():
+        raise InputError(f"no weights file at {path}")
     unpacked = path.stat().st_size
     if unpacked <= LARGEST_BYTES and zipfile.is_zipfile(path):
         try:
@@ -77,17 +92,8 @@ def _check_bytes(path: Path) -> None:
         raise InputError(f"{path} has {unpacked} bytes of weights; at most {LARGEST_BYTES} are read")
 
 
-def _read_safetensors(path: Path) -> object:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        return load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise InputError(f"{path} is not a readable safetensors file: {error}") from error
-
-
 def _read_pickled(path: Path) -> object:
+    _check_file(path)
     try:
         with warnings.catch_warnings():
             # Of a pickle of another protocol torch warns before it reads or refuses it.

@@ -59,6 +59,10 @@ def test_weights_of_another_recipe(tmp_path: Path, graphs: dict[str, fx.GraphMod
     save_file({"depth.0.weight": torch.zeros(2, 3, 1, 1)}, path)
     with pytest.raises(InputError, match=r"is of another recipe: depth.0.weight"):
         read_weights(path, recipe)
+    # Every parameter that does not fit is named.
+    save_file({f"depth.{k}.extra": torch.zeros(2, dtype=torch.int8) for k in (4, 2, 3, 1, 5)}, path)
+    with pytest.raises(InputError, match=r"recipe: " + ", ".join(rf"depth\.{k}\.extra" for k in range(1, 6))):
+        read_weights(path, recipe)
     save_file({"depth.0.weight": torch.zeros(5, 3, 1, 1, dtype=torch.int8)}, path)
     with pytest.raises(InputError, match=r"is of another recipe: depth.0.weight"):
         read_weights(path, recipe)

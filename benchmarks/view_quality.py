@@ -21,11 +21,11 @@ import numpy as np
 import torch
 from ldikit.reference.config import LayeringConfig, PipelineConfig
 from ldikit.reference.errors import LdikitError
-from ldikit.reference.fullres import full_resolution
 from ldikit.reference.inpaint.protocol import inpaint_networks
 from ldikit.reference.layering.soft import Gap
 from ldikit.reference.networks import inpaint_network
 from ldikit.reference.progress import track
+from ldikit.runtime.photo3d.scaled import full_layers
 from ldikit.runtime.photo3d.source import Source, from_depth_map, from_reference
 from torch import nn
 from torch.nn import functional as F
@@ -144,14 +144,14 @@ class Kit:
 
 
 def _layers(photo: np.ndarray, source: Source, low: float, high: float) -> Layers:
-    """Return layers at the photo's size, disparity brought from [0, 1] to [low, high]."""
+    """Return layers at the photo's size as `ldikit photo` writes them, disparity from low to high."""
     return [
         (
             layer.color / np.float32(255),
             layer.occupancy / np.float32(255),
             low + np.float32(high - low) * layer.disparity,
         )
-        for layer in full_resolution(photo, source.ldi, source.layering, source.detail)
+        for layer in full_layers(photo, source)
     ]
 
 

@@ -1,6 +1,5 @@
 """One photo to a 3D photo: its layers at its own resolution, its depth, and what is made of them."""
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -9,7 +8,6 @@ import numpy as np
 from ...reference.config import PipelineConfig
 from ...reference.errors import InputError
 from ...reference.files import atomic_folder
-from ...reference.fullres import FullLayer, full_resolution
 from ...reference.fullres.files import fill_folder
 from ...reference.photo.decode import read_photo
 from ...reference.sizes import ProgramSize
@@ -18,7 +16,7 @@ from .compare import compare_files, compare_folders, parse_other
 from .outputs import Outputs, Scene, write_outputs
 from .pictures import unstretched, write_depth
 from .record import Record, file_digest
-from .scaled import layers_at
+from .scaled import full_layers, layers_at
 from .source import Source
 from .warnings import blank_photo, depth_range, disappointments
 
@@ -116,7 +114,7 @@ def make_3d_photo(
         height, width = pixels.shape[:2]
         write_depth(folder / "depth.png", unstretched(source.disparity, height, width))
         (folder / "ldi").mkdir()
-        fill_folder(folder / "ldi", _full_layers(pixels, source), source.ldi.layers)
+        fill_folder(folder / "ldi", full_layers(pixels, source), source.ldi.layers)
         parallax = source.layering.max_parallax
         stem = Path(photo_path).stem
         scene = Scene(pixels, lambda side: layers_at(pixels, source, side), parallax, stem, Path(photo_path))
@@ -164,18 +162,6 @@ def result_of(record: Record, destination: Path, folder: Path | None = None) -> 
 
 
 _SHARED = ("height", "width", "layers", "made_by", "simulated", "depth_range", "warnings")
-
-
-def _full_layers(photo: np.ndarray, source: Source) -> Iterator[FullLayer]:
-    """Yield the layers at the photo's size: as they are where they have it already."""
-    ldi = source.ldi
-    if ldi.size != photo.shape[:2]:
-        yield from full_resolution(photo, ldi, source.layering, source.detail)
-        return
-    for index in range(ldi.layers):
-        color = np.rint(ldi.color[index].transpose(1, 2, 0) * 255).astype(np.uint8) if index else photo
-        occupancy = np.rint(ldi.occupancy[index, 0] * 255).astype(np.uint8)
-        yield FullLayer(color, ldi.disparity[index, 0], occupancy)
 
 
 def _check_choices(

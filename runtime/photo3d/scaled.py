@@ -1,11 +1,25 @@
 """The layers of a 3D photo at the sizes of its videos and pages."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from PIL import Image
 
-from ...reference.fullres import as_ldi, full_resolution
+from ...reference.fullres import FullLayer, as_ldi, full_resolution
 from ...reference.ldi import LDI
 from .source import Source
+
+
+def full_layers(photo: np.ndarray, source: Source) -> Iterator[FullLayer]:
+    """Yield the layers of a photo (H, W, 3) uint8 at its size: as they are where they have it already."""
+    ldi = source.ldi
+    if ldi.size != photo.shape[:2]:
+        yield from full_resolution(photo, ldi, source.layering, source.detail)
+        return
+    for index in range(ldi.layers):
+        color = np.rint(ldi.color[index].transpose(1, 2, 0) * 255).astype(np.uint8) if index else photo
+        occupancy = np.rint(ldi.occupancy[index, 0] * 255).astype(np.uint8)
+        yield FullLayer(color, ldi.disparity[index, 0], occupancy)
 
 
 def layers_at(photo: np.ndarray, source: Source, long_side: int) -> LDI:

@@ -28,7 +28,7 @@ test-slow: install
 conformance: install
 	$(BIN)/python tests/conformance/run.py
 
-# Hours; goes on where it stopped. The records belong to one state of the evaluator: remove them after a change.
+# One to two hours; goes on where it stopped. The records belong to one state of the evaluator: remove them after a change.
 conformance-all: install
 	$(BIN)/python tests/conformance/run.py --all --records $(OUT)/conformance --write
 

@@ -83,6 +83,10 @@ def photo(
         Path | None,
         typer.Option(help="Picture, white over what stays on one layer: glass, mirrors, fences."),
     ] = None,
+    border: Annotated[
+        float,
+        typer.Option(metavar="PERCENT", help="Paint a border around the photo, in percent of its long side."),
+    ] = 0.0,
     motion: MotionOption = "circle",
     amplitude: Amplitude = None,
     seconds: Seconds = None,
@@ -106,6 +110,7 @@ def photo(
         "depth_map_kind": depth_map_kind,
         "ignore_embedded_depth": ignore_embedded_depth,
         "mask": mask,
+        "border": border,
         "outputs": outputs,
     }
     if photo.is_dir():

@@ -11,6 +11,7 @@ from ...reference.files import atomic_folder
 from ...reference.fullres.files import fill_folder
 from ...reference.photo.decode import read_photo
 from ...reference.sizes import ProgramSize
+from .border import check_border, with_border
 from .choice import DepthChoice, choose_source
 from .compare import compare_files, compare_folders, parse_other
 from .outputs import Outputs, Scene, write_outputs
@@ -28,7 +29,7 @@ class PhotoResult:
     Attributes:
         destination: the folder.
         files: paths relative to it.
-        height, width: of the layers, in pixels: the photo's own.
+        height, width: of the layers, in pixels: the photo's own, and the border's.
         layers: how many.
         made_by: what made the layers, in words.
         simulated: not by the runtime that a phone would use but by our model of it.
@@ -61,6 +62,7 @@ def make_3d_photo(
     depth_map_kind: str = DepthChoice.kind,
     ignore_embedded_depth: bool = False,
     mask: Path | str | None = None,
+    border: float = 0.0,
     outputs: Outputs | None = None,
     made_with: str | None = None,
     overwrite: bool = False,
@@ -81,6 +83,7 @@ def make_3d_photo(
         depth_map_kind: of its numbers; see there.
         ignore_embedded_depth: let the network see to the depth though the photo carries one.
         mask: picture over the photo, white for what stays on one layer; see `DepthChoice`.
+        border: painted around the photo, in percent of its long side; see `with_border`.
         outputs: what is made of the layers; None for the defaults of `Outputs`.
         made_with: digest of the options, kept for whoever wants to know whether to make it again.
         overwrite: replace an existing `destination`.
@@ -95,6 +98,7 @@ def make_3d_photo(
     depth = DepthChoice(depth_map, depth_map_kind, ignore_embedded_depth, mask)
     _check_choices(bundle, backend, precision, config)
     depth.check(bundle)
+    check_border(border, bundle)
     outputs.check()
     other = None if outputs.compare is None else parse_other(outputs.compare, bundle)
     with atomic_folder(destination, overwrite) as folder:
@@ -111,13 +115,17 @@ def make_3d_photo(
             size,
         )
         _check_values(source)
+        if border:
+            pixels, source = with_border(pixels, source, border, config or PipelineConfig())
         height, width = pixels.shape[:2]
         write_depth(folder / "depth.png", unstretched(source.disparity, height, width))
         (folder / "ldi").mkdir()
         fill_folder(folder / "ldi", full_layers(pixels, source), source.ldi.layers)
         parallax = source.layering.max_parallax
         stem = Path(photo_path).stem
-        scene = Scene(pixels, lambda side: layers_at(pixels, source, side), parallax, stem, Path(photo_path))
+        # With a border the photo's file is not the picture that depth belongs to.
+        path = None if border else Path(photo_path)
+        scene = Scene(pixels, lambda side: layers_at(pixels, source, side), parallax, stem, path)
         remarks = write_outputs(folder, scene, outputs)
         page = folder / "compare.html"
         if other is not None and other.folder is not None:

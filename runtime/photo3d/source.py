@@ -153,7 +153,7 @@ def from_depth_map(
         )
     if own.min() == own.max():
         notes.append(f"the depth map {path.name} is the same everywhere: is it the right file?")
-    source = _layered(photo, own, config, size, mask)
+    source = layered_by(photo, own, config, size, mask)
     return replace(source, made_by=f"your depth map {path.name} and {source.made_by}", warnings=tuple(notes))
 
 
@@ -177,18 +177,26 @@ def from_embedded(
         InputError: the mask cannot be used.
     """
     low, high = float(depth.disparity.min()), float(depth.disparity.max())
-    source = _layered(photo, (depth.disparity - low) / np.float32(high - low), config, size, mask)
+    source = layered_by(photo, (depth.disparity - low) / np.float32(high - low), config, size, mask)
     return replace(source, made_by=f"the depth in the photo ({depth.source}) and {source.made_by}")
 
 
-def _layered(
+def layered_by(
     photo: np.ndarray,
     own: np.ndarray,
     config: PipelineConfig,
     size: ProgramSize | None,
     mask: np.ndarray | None,
 ) -> Source:
-    """Layer a photo by a disparity of whatever size, (h, w) float32 in [0, 1]."""
+    """Layer a photo (H, W, 3) uint8 by a disparity of whatever size, at the photo's own up to `LONGEST`.
+
+    Args:
+        photo: the photo.
+        own: (h, w) float32 in [0, 1].
+        config: its inpainting and layering are used.
+        size: fixes the size at which it is layered.
+        mask: see `from_reference`.
+    """
     import torch
 
     from ...reference.photo.resize import to_program
@@ -200,7 +208,7 @@ def _layered(
     inner = (size.height, size.width) if size else (round(height * share), round(width * share))
     inner = (max(inner[0], 1), max(inner[1], 1))
     if max(own.shape) < FINE * max(inner):
-        disparity = _fitted(photo, own, inner, config.layering)
+        disparity = fitted(photo, own, inner, config.layering)
     else:
         # Picked, not averaged: the mean of two surfaces is on neither.
         picked = Image.fromarray(given).resize(inner[::-1], Image.Resampling.NEAREST)
@@ -229,10 +237,10 @@ def _held(disparity: np.ndarray, mask: np.ndarray, slope: float) -> np.ndarray:
     return hold_on_one_layer(disparity, fit_mask(mask, *disparity.shape), slope)
 
 
-def _fitted(
+def fitted(
     photo: np.ndarray, own: np.ndarray, inner: tuple[int, int], layering: LayeringConfig
 ) -> np.ndarray:
-    """Bring a coarse disparity to (height, width) `inner`, its edges fitted to the photo's."""
+    """Bring a coarse disparity (h, w) in [0, 1] to (height, width) `inner`, edges fitted to the photo's."""
     share = max(own.shape) / max(inner)
     height, width = max(round(inner[0] * share), 8), max(round(inner[1] * share), 8)
     coarse = fit_disparity(own, height, width)[None, None]

@@ -11,7 +11,7 @@ from ...reference.photo.depth_map import fit_disparity
 from ...reference.sizes import MULTIPLE
 from .source import FINE, LONGEST, Source, fitted, layered_by
 
-# Percent of the long side. By the reach of the layers a view moves inwards by at most half of 5 %.
+# Percent of the long side: ten times as far as the layers let a view move.
 MOST = 25.0
 
 
@@ -54,14 +54,15 @@ def with_border(
     larger = (height + 2 * thick, width + 2 * thick)
     picture = np.array(Image.fromarray(painted).resize(larger[::-1], Image.Resampling.BICUBIC))
     picture[thick:-thick, thick:-thick] = photo
-    plane = fit_disparity(guess, *larger)
-    plane[thick:-thick, thick:-thick] = fit_disparity(inside, height, width)
+    # Disparity of the network's detail, enlarged, is no detail of the photo's size.
+    plane = guess
+    if max(inside.shape) >= FINE * max(height, width):
+        plane = fit_disparity(guess, *larger)
+        plane[thick:-thick, thick:-thick] = fit_disparity(inside, height, width)
     layering = config.layering
     parallax = layering.max_parallax * max(height, width) / max(larger)
     config = replace(config, layering=replace(layering, max_parallax=parallax))
-    # Disparity of the network's detail, enlarged, is no detail of the photo's size.
-    coarse = max(inside.shape) < FINE * max(height, width)
-    made = layered_by(picture, guess if coarse else plane, config, None, None)
+    made = layered_by(picture, plane, config, None, None)
     made_by = f"{source.made_by}, with a border of {thick} pixels painted around the photo"
     return picture, replace(made, made_by=made_by, simulated=source.simulated, warnings=source.warnings)
 
@@ -94,7 +95,7 @@ def _painted(
 
     sides = tuple(side + 2 * thick for side in inner)
     padded = tuple(max(side + -side % MULTIPLE, 2 * MULTIPLE) for side in sides)
-    padding = tuple((thick, all_ - side - thick) for all_, side in zip(padded, inner, strict=True))
+    padding = tuple((thick, whole - side - thick) for whole, side in zip(padded, inner, strict=True))
     color = np.pad(to_program(photo, *inner), ((0, 0), (0, 0), *padding), mode="edge")
     level = np.pad(fit_disparity(disparity, *inner), padding, mode="edge")[None, None]
     outside = np.pad(np.zeros(inner, np.float32), padding, constant_values=1.0)[None, None]

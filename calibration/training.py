@@ -37,6 +37,7 @@ def train_pocket_depth(
     sources: Sequence[Source],
     start: Path | None = None,
     development: Path | None = None,
+    int8_weights: bool = False,
     overwrite: bool = False,
 ) -> dict[str, float]:
     """Train pocket depth on a mixture of sources and write its weights.
@@ -49,6 +50,7 @@ def train_pocket_depth(
         sources: of pictures with disparity.
         start: weights to begin from; see `load_start`.
         development: shards that are measured, never learnt from.
+        int8_weights: learn nothing new, but weights that int8 holds exactly; see `round_depth`.
         overwrite: replace an existing `output`.
 
     Returns:
@@ -58,20 +60,23 @@ def train_pocket_depth(
         InputError: output exists or cannot be written, `start` does not fit, a folder holds no shards.
     """
     from ..reference.training.depth import train_depth
+    from ..reference.training.int8_weights import round_depth
     from .mixture import mixed_batches
     from .shards import shard_files
 
     folders = [source.folder for source in sources if source.folder is not None]
     for folder in [*folders, *([development] if development is not None else [])]:
         shard_files(folder)
-    return train_depth(
-        lambda step: _in_the_background(lambda: mixed_batches(sources, config.seed, batch, size, step)),
-        output,
-        config,
-        start,
-        overwrite,
-        _evaluation(size, development),
-    )
+
+    def batches(step: int) -> Batches:
+        return _in_the_background(lambda: mixed_batches(sources, config.seed, batch, size, step))
+
+    evaluate = _evaluation(size, development)
+    if not int8_weights:
+        return train_depth(batches, output, config, start, overwrite, evaluate)
+    if start is None:
+        raise InputError("weights are put on int8 steps at the end of a training: give them with --start")
+    return round_depth(batches, output, config, start, overwrite, evaluate)
 
 
 def train_pocket_inpaint(

@@ -35,6 +35,14 @@ def train(
     develop: Annotated[
         Path | None, typer.Option(help="depth: folder of shards to measure on as it goes, never learnt.")
     ] = None,
+    int8_weights: Annotated[
+        bool,
+        typer.Option(
+            "--int8-weights",
+            help="depth: learn nothing new, but put the weights of --start on int8 steps; "
+            "--learning-rate counts steps.",
+        ),
+    ] = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Train a pocket network; started again after a cut, it goes on from its last checkpoint."""
@@ -49,6 +57,8 @@ def train(
     config = TrainingConfig(steps=steps, learning_rate=learning_rate, seed=seed)
     views = sizes_of(size)[0]
     if stage == "inpaint":
+        if int8_weights:
+            raise InputError("--int8-weights is for depth: inpainting is calibrated as it is")
         means = train_pocket_inpaint(output, views, batch, config, start, overwrite)
     else:
         folders = [*(rendered or [])]
@@ -59,7 +69,9 @@ def train(
             _label(photos, teacher, labels)
             folders.append(f"{labels}={photos_share}")
         sources = parse_sources(folders, scenes)
-        means = train_pocket_depth(output, views, batch, config, sources, start, develop, overwrite)
+        means = train_pocket_depth(
+            output, views, batch, config, sources, start, develop, int8_weights, overwrite
+        )
     say(f"{output}: " + ", ".join(f"{name} {value:.4f}" for name, value in means.items()))
 
 

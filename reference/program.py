@@ -7,6 +7,7 @@ from torch import nn
 
 from .depth.normalise import MomentNormalisation
 from .depth.refine import EdgeRefinement
+from .depth.steepen import Steepening
 from .layering.soft import Gap, SoftLayering
 
 
@@ -31,12 +32,16 @@ class DepthStage(nn.Module):
         super().__init__()
         self.network = network
         self.normalise: nn.Module = nn.Identity() if network.normalised else MomentNormalisation()
-        self.refine = EdgeRefinement() if getattr(network, "soft_edges", False) else None
+        soft = getattr(network, "soft_edges", False)
+        self.refine = EdgeRefinement() if soft else None
+        self.steepen = Steepening() if soft else None
 
     def forward(self, photo: torch.Tensor) -> torch.Tensor:
         """(1, 3, H, W) RGB in [0, 1] → (1, 1, H, W)."""
         disparity: torch.Tensor = self.normalise(self.network(photo))
-        return disparity if self.refine is None else self.refine(photo, disparity)
+        if self.refine is None or self.steepen is None:
+            return disparity
+        return self.steepen(photo, self.refine(photo, disparity))
 
 
 class LayeringStage(nn.Module):

@@ -5,16 +5,11 @@ from torch import nn
 from torch.nn import functional as F
 
 from ..blocks import upsample2
-from ..layering.shift import both_ways
+from .likeness import Likeness
 
 # Pixels of the half-size photo between a pixel and its neighbours, one pass each, from wide to narrow. Edges
 # of small networks are about 20 such pixels soft; passes of different spacing leave no lattice.
 SPACINGS = (8, 7, 5, 3, 2, 1)
-# Colours this far apart (RGB in [0, 1], Euclidean) belong to one surface less than surely.
-COLOR_SIGMA = 0.06
-
-# A colour that no photo has: neighbours outside the frame get no weight.
-_NO_COLOR = -1.0
 
 
 class EdgeRefinement(nn.Module):
@@ -31,21 +26,5 @@ class EdgeRefinement(nn.Module):
         half, refined = F.avg_pool2d(photo, 2), F.avg_pool2d(disparity, 2)
         for spacing in SPACINGS:
             for axis in (-1, -2):
-                refined = _average(refined, half, spacing, axis)
+                refined = Likeness(half, spacing, axis).average(refined)
         return upsample2(refined)
-
-
-def _average(plane: torch.Tensor, photo: torch.Tensor, spacing: int, axis: int) -> torch.Tensor:
-    """Average each pixel with the two `spacing` away along an axis, by how alike their colours are."""
-    like_after = _likeness(photo, both_ways(photo, spacing, axis, _NO_COLOR)[1])
-    # How alike two pixels are is the same from either of them.
-    like_before = both_ways(like_after, spacing, axis, 0.0)[0]
-    before, after = both_ways(plane, spacing, axis, 0.0)
-    return (plane + like_before * before + like_after * after) / (1.0 + like_before + like_after)
-
-
-def _likeness(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
-    """Return 1 for equal colours, falling to 0: (N, 3, H, W) twice → (N, 1, H, W)."""
-    difference = first - second
-    squared = (difference * difference).sum(dim=1, keepdim=True)
-    return torch.exp(squared * (-0.5 / COLOR_SIGMA**2))

@@ -39,6 +39,7 @@ def train(
     overwrite: bool = False,
     groups: list[dict[str, Any]] | None = None,
     evaluate: Callable[[Any], dict[str, float]] | None = None,
+    finish: Callable[[dict[str, torch.Tensor]], dict[str, torch.Tensor]] | None = None,
 ) -> dict[str, float]:
     """Train `network` and write the moving average of its weights to `output` (safetensors).
 
@@ -55,6 +56,7 @@ def train(
         groups: of parameters, each with the `rate` that its learning rate is multiplied by; None: all alike.
         evaluate: called every `save_every` steps with the network holding the averaged weights; its numbers
             are logged.
+        finish: makes what is written of the averaged weights; None writes them as they are.
 
     Returns:
         The mean of every term over the last tenth of the steps.
@@ -104,7 +106,7 @@ def train(
         file.write_text("".join(json.dumps(row) + "\n" for row in state.rows))
     with atomic_file(output.with_suffix(".svg"), overwrite=True) as file:
         file.write_text(loss_plot(state.rows))
-    write_weights(state.mean, output, overwrite)
+    write_weights(state.mean if finish is None else finish(state.mean), output, overwrite)
     for spent in (checkpoint, output.with_suffix(".latest.safetensors")):
         spent.unlink(missing_ok=True)
     return _means(recent[-max(1, config.steps // 10) :]) if recent else {}

@@ -7,7 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from ldikit.reference.depth import refine
-from ldikit.reference.depth.refine import COLOR_SIGMA, EdgeRefinement
+from ldikit.reference.depth.likeness import COLOR_SIGMA
+from ldikit.reference.depth.refine import EdgeRefinement
 
 
 def _planes(seed: int, height: int = 32, width: int = 64) -> tuple[torch.Tensor, torch.Tensor]:

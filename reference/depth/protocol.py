@@ -15,7 +15,7 @@ class DepthNetwork(Protocol):
         normalised: True if the output lies in [0, 1] by itself; otherwise the program normalises it.
 
     A network may also have `soft_edges = True`: its steps are soft or lie beside the photo's edges, and the
-    program moves them there (see `EdgeRefinement`).
+    program moves them there (see `EdgeRefinement`, `Steepening`).
     """
 
     normalised: bool

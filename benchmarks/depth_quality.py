@@ -74,7 +74,7 @@ def int8_stage(name: str, recipe: Recipe, raw: bool) -> Stage:
         if raw:
             return graph
         stage = DepthStage(GraphDepth(graph, network.normalised)).eval()
-        stage.refine = DepthStage(network).refine
+        stage.sharpen = DepthStage(network).sharpen
         return stage
 
     return make

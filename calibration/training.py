@@ -64,6 +64,8 @@ def train_pocket_depth(
     from .mixture import mixed_batches
     from .shards import shard_files
 
+    if int8_weights and start is None:
+        raise InputError("weights are put on int8 steps at the end of a training: give them with --start")
     folders = [source.folder for source in sources if source.folder is not None]
     for folder in [*folders, *([development] if development is not None else [])]:
         shard_files(folder)
@@ -72,11 +74,9 @@ def train_pocket_depth(
         return _in_the_background(lambda: mixed_batches(sources, config.seed, batch, size, step))
 
     evaluate = _evaluation(size, development)
-    if not int8_weights:
-        return train_depth(batches, output, config, start, overwrite, evaluate)
-    if start is None:
-        raise InputError("weights are put on int8 steps at the end of a training: give them with --start")
-    return round_depth(batches, output, config, start, overwrite, evaluate)
+    if int8_weights and start is not None:
+        return round_depth(batches, output, config, start, overwrite, evaluate)
+    return train_depth(batches, output, config, start, overwrite, evaluate)
 
 
 def train_pocket_inpaint(

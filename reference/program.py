@@ -33,15 +33,14 @@ class DepthStage(nn.Module):
         self.network = network
         self.normalise: nn.Module = nn.Identity() if network.normalised else MomentNormalisation()
         soft = getattr(network, "soft_edges", False)
-        self.refine = EdgeRefinement() if soft else None
-        self.steepen = Steepening() if soft else None
+        self.sharpen = nn.ModuleList([EdgeRefinement(), Steepening()] if soft else [])
 
     def forward(self, photo: torch.Tensor) -> torch.Tensor:
         """(1, 3, H, W) RGB in [0, 1] → (1, 1, H, W)."""
         disparity: torch.Tensor = self.normalise(self.network(photo))
-        if self.refine is None or self.steepen is None:
-            return disparity
-        return self.steepen(photo, self.refine(photo, disparity))
+        for sharper in self.sharpen:
+            disparity = sharper(photo, disparity)
+        return disparity
 
 
 class LayeringStage(nn.Module):

@@ -73,6 +73,8 @@ def test_help_names_every_verb(tmp_path: Path) -> None:
         (["build", "-o", "text.jpg/phone"], "text.jpg"),
         (["export", "--formats", ","], "list"),
         (["train", "sharpness", "-o", "x.safetensors"], "sharpness"),
+        (["train", "depth", "--int8-weights", "-o", "x.safetensors"], "--start"),
+        (["train", "inpaint", "--int8-weights", "-o", "x.safetensors"], "--int8-weights"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_2(

@@ -51,6 +51,7 @@ def steeper(disparity: torch.Tensor) -> torch.Tensor:
 
 
 def _largest_around(plane: torch.Tensor) -> torch.Tensor:
+    # The same as `max_pool2d`, which takes torch 15 times as long on one channel.
     for axis in (-1, -2):
         for step in MOVES:
             before, after = both_ways(plane, step, axis, -_OUTSIDE)

@@ -12,16 +12,14 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.utils import parametrize
+from torch.nn.utils import fuse_conv_bn_weights, parametrize
 
 from ..depth.pocket import PocketDepth
+from ..quantized.recipe import INT8_MAX
 from ..weights.store import load_weights
 from .loop import Batch, train
 from .losses import gradient_difference
 from .state import TrainingConfig
-
-MOST = 127
-"""Steps of the largest weight of every output channel, as calibration scales it."""
 
 DIGITS = 4
 """Binary digits of a step: with the seven of a weight they are the eleven of half precision."""
@@ -90,7 +88,7 @@ def round_depth(
         for layer in network.modules():
             if parametrize.is_parametrized(layer):
                 parametrize.remove_parametrizations(layer, "weight")
-        return in_half(network)
+        return _in_half(network)
 
     groups: list[dict[str, Any]] = [
         {"params": latents, "rate": 1.0},
@@ -103,7 +101,7 @@ class OnSteps(nn.Module):
     """A parametrisation of a convolution's weight: what is learnt counts steps, what computes is whole steps.
 
     Args:
-        weight: (outputs, …); the largest magnitude of each output is to be `MOST` steps, unless it is 0.
+        weight: (outputs, …); the largest magnitude of each output is to be `INT8_MAX` steps, unless it is 0.
     """
 
     def __init__(self, weight: torch.Tensor) -> None:
@@ -114,7 +112,7 @@ class OnSteps(nn.Module):
         pinned = (magnitude.amax(dim=1, keepdim=True) == 0).expand_as(magnitude)
         pinned = pinned.scatter(1, magnitude.argmax(dim=1, keepdim=True), True)
         self.register_buffer("pinned", pinned.view_as(weight), persistent=False)
-        self.register_buffer("edge", MOST * weight.sign(), persistent=False)
+        self.register_buffer("edge", INT8_MAX * weight.sign(), persistent=False)
 
     step: torch.Tensor
     pinned: torch.Tensor
@@ -122,7 +120,7 @@ class OnSteps(nn.Module):
 
     def forward(self, latent: torch.Tensor) -> torch.Tensor:
         """Steps, not whole → weights on whole steps, with the gradient of the steps."""
-        whole = torch.where(self.pinned, self.edge, latent.round().clamp(-MOST, MOST))
+        whole = torch.where(self.pinned, self.edge, latent.round().clamp(-INT8_MAX, INT8_MAX))
         return (latent + (whole - latent).detach()) * self.step
 
     def right_inverse(self, weight: torch.Tensor) -> torch.Tensor:
@@ -131,12 +129,12 @@ class OnSteps(nn.Module):
 
 
 def tidy_steps(weight: torch.Tensor) -> torch.Tensor:
-    """Return one step an output, (outputs, 1, …): its largest magnitude / `MOST`, to `DIGITS` digits.
+    """Return one step an output, (outputs, 1, …): its largest magnitude / `INT8_MAX`, to `DIGITS` digits.
 
     Where all weights are 0 it is 1.
     """
     largest = weight.flatten(1).abs().amax(dim=1)
-    mantissa, exponent = torch.frexp(largest / MOST)
+    mantissa, exponent = torch.frexp(largest / INT8_MAX)
     tidy = torch.ldexp((mantissa * 2**DIGITS).round() / 2**DIGITS, exponent)
     return torch.where(largest > 0, tidy, torch.ones_like(tidy)).view(-1, *[1] * (weight.dim() - 1))
 
@@ -154,9 +152,13 @@ def settle_norms(network: nn.Module) -> None:
 @torch.no_grad()
 def _settle(layer: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
     assert norm.running_mean is not None and norm.running_var is not None
-    gain = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
-    layer.weight *= gain.view(-1, 1, 1, 1)
-    norm.bias.sub_(gain * norm.running_mean)
+    weight, bias = fuse_conv_bn_weights(
+        layer.weight, layer.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
+    )
+    layer.weight.copy_(weight)
+    norm.bias.copy_(bias)
+    if layer.bias is not None:
+        layer.bias.zero_()
     norm.weight.fill_(1.0)
     norm.running_mean.zero_()
     one = torch.ones(())
@@ -166,7 +168,7 @@ def _settle(layer: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
     norm.running_var.fill_(variance)
 
 
-def in_half(network: nn.Module) -> dict[str, torch.Tensor]:
+def _in_half(network: nn.Module) -> dict[str, torch.Tensor]:
     """Return a network's weights: kernels in half precision, the rest float32 of the same digits."""
     held = {}
     for name, value in network.state_dict().items():

@@ -47,10 +47,11 @@ def test_gradients_pass_the_rounding() -> None:
     assert torch.equal(latent.grad, steps.step.expand(1, 3))
 
 
-def test_settled_norms_add_a_bias_and_nothing_else() -> None:
+@pytest.mark.parametrize("bias", [False, True])
+def test_settled_norms_add_a_bias_and_nothing_else(bias: bool) -> None:
     """The network computes the same, its norms now scale by exactly 1."""
     torch.manual_seed(0)
-    network = nn.Sequential(nn.Conv2d(3, 8, 3, bias=False), nn.BatchNorm2d(8), nn.ReLU6()).eval()
+    network = nn.Sequential(nn.Conv2d(3, 8, 3, bias=bias), nn.BatchNorm2d(8), nn.ReLU6()).eval()
     norm = network[1]
     assert isinstance(norm, nn.BatchNorm2d)
     assert norm.running_mean is not None and norm.running_var is not None

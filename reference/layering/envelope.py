@@ -5,14 +5,18 @@ It is an infimal convolution with a cone (Felzenszwalb and Huttenlocher, "Distan
 Functions", 2012): a minimum of moved copies of D, so it never differs by more than its input differs.
 """
 
-from collections.abc import Iterator
-
 import torch
 
 from .shift import both_ways
 
-# No disparity exceeds 1, so what comes in over the border never wins a minimum.
-OUTSIDE = 2.0
+# What comes in over the border never wins a minimum: disparity is at most 1, that of `lower_envelope`'s second
+# envelope at most 1 + NEAR_PENALTY.
+OUTSIDE = 8.0
+
+# r and k of `lower_envelope`. A smaller r makes a shorter way from one far side to another; a larger k carries
+# a far side level nearer to the end of its reach.
+STEEPER_BY = 0.25
+NEAR_PENALTY = 4.0
 
 
 def reach_steps(slope: float, longest: int) -> list[int]:
@@ -33,38 +37,36 @@ def lower_envelope(disparity: torch.Tensor, slope: float) -> tuple[torch.Tensor,
     sum of powers of two: log₂(1/slope) moves to each of four sides give the exact minimum. (A way that turns
     back is longer, so it never wins; both ways can therefore start from the same plane.)
 
+    The far side is what is left of E without its way. E rises by s·|p−q| over D(q), a second envelope of
+    slope (1 + r)·s by r·s·|p−q| more, so the ways cancel: source = E − (E₂ − E)/r. Where another far side
+    is nearer for the steeper cone, the source passes from one to the other, instead of jumping as the plane
+    D(q) does. The second envelope starts from D + k·(D − E), so that what lies before its own envelope, and
+    so casts none, does not end it.
+
     Args:
         disparity: D, (N, 1, H, W) in [0, 1].
         slope: s > 0, the rise of the cone a pixel.
 
     Returns:
         E: (N, 1, H, W), E ≤ D, gain ≤ 1 in the maximum norm.
-        source: (N, 1, H, W), D(q) at a minimising q: the far side carried along level. source ≤ E.
+        source: (N, 1, H, W), the far side carried along level: D(q) ≤ source ≤ E for the q that made E;
+            gain ≤ 1 + (2 + 2k)/r.
     """
-    envelope = source = disparity
-    for axis, step in _moves(disparity, slope):
-        rise = slope * step
-        for candidate, carried in zip(
-            both_ways(envelope, step, axis, OUTSIDE), both_ways(source, step, axis, OUTSIDE), strict=True
-        ):
-            raised = candidate + rise
-            nearer_way = raised < envelope
-            envelope = torch.minimum(raised, envelope)
-            source = torch.where(nearer_way, carried, source)
-    return envelope, source
+    envelope = _cone(disparity, slope, slope)
+    farther = disparity + NEAR_PENALTY * (disparity - envelope)
+    steeper = _cone(farther, slope * (1.0 + STEEPER_BY), slope)
+    return envelope, envelope - (steeper - envelope) * (1.0 / STEEPER_BY)
 
 
 def upper_envelope(disparity: torch.Tensor, slope: float) -> torch.Tensor:
     """Return U(p) = max_q D(q) − s·|p−q|₁, how far near surfaces reach over others; gain ≤ 1."""
-    envelope = disparity
-    for axis, step in _moves(disparity, slope):
-        before, after = both_ways(envelope, step, axis, -OUTSIDE)
-        envelope = torch.maximum(envelope, torch.maximum(before, after) - slope * step)
-    return envelope
+    return -_cone(-disparity, slope, slope)
 
 
-def _moves(disparity: torch.Tensor, slope: float) -> Iterator[tuple[int, int]]:
-    """Yield (axis, step) of every move, along the rows first."""
+def _cone(plane: torch.Tensor, rise: float, slope: float) -> torch.Tensor:
+    """Return min_q plane(q) + rise·|p−q|₁ over all q that a gap of 1 reaches at `slope`."""
     for axis in (-1, -2):
-        for step in reach_steps(slope, disparity.shape[axis]):
-            yield axis, step
+        for step in reach_steps(slope, plane.shape[axis]):
+            before, after = both_ways(plane, step, axis, OUTSIDE)
+            plane = torch.minimum(plane, torch.minimum(before, after) + rise * step)
+    return plane

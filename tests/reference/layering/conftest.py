@@ -29,14 +29,19 @@ def upper(disparity, slope):
     return value.max(1).reshape(disparity.shape)
 
 
-def is_source(disparity, slope, source, tolerance):
-    """Say for each pixel p whether `source` is D(q) of some q whose cost is the minimum (ties: any)."""
+def farthest_winner(disparity, slope, tolerance):
+    """The least D(q) of all q whose cost is the minimum of E(p), for every p."""
     flat = disparity.astype(np.float64).ravel()
     cost = flat[None, :] + slope * distances(*disparity.shape)
     minimal = cost <= cost.min(1)[:, None] + tolerance
-    # Exactly a value of the field: it is carried, never computed.
-    found = minimal & (disparity.ravel()[None, :] == source.ravel()[:, None])
-    return found.any(1).reshape(disparity.shape)
+    return np.where(minimal, flat[None, :], np.inf).min(1).reshape(disparity.shape)
+
+
+def source(disparity, slope):
+    """E less its way, which a cone 1.25 times as steep over D + 4·(D − E) tells: E − 4·(E₂ − E)."""
+    envelope = lower(disparity, slope)
+    steeper = lower(disparity + 4 * (disparity - envelope), 1.25 * slope)
+    return envelope - 4 * (steeper - envelope)
 
 
 def occupancy(disparity, slope, ramp):
@@ -87,7 +92,8 @@ def by_definition():
     return SimpleNamespace(
         lower=lower,
         upper=upper,
-        is_source=is_source,
+        farthest_winner=farthest_winner,
+        source=source,
         occupancy=occupancy,
         unknown=unknown,
         context=context,

@@ -9,6 +9,8 @@ from ldikit.reference.layering.envelope import lower_envelope, reach_steps, uppe
 
 # A path adds up to 2·log₂(1/s) rounded float32 terms below 2.
 TOLERANCE = 4e-6
+# Four times the difference of two such paths, the second of values up to 5.
+SOURCE_TOLERANCE = 5e-5
 
 KINDS = ("noise", "cards", "thin", "steps")
 
@@ -23,7 +25,8 @@ def check(field, slope, by_definition):
     envelope, source, above = envelopes(field, slope)
     assert np.abs(envelope - by_definition.lower(field, slope)).max() <= TOLERANCE
     assert np.abs(above - by_definition.upper(field, slope)).max() <= TOLERANCE
-    assert by_definition.is_source(field, slope, source, TOLERANCE).all()
+    assert np.abs(source - by_definition.source(field, slope)).max() <= SOURCE_TOLERANCE
+    assert (source >= by_definition.farthest_winner(field, slope, TOLERANCE) - SOURCE_TOLERANCE).all()
     assert (source <= envelope).all()
     assert (envelope <= field).all()
     assert (above >= field).all()
@@ -69,7 +72,7 @@ def test_box_before_a_wall_by_hand():
     field[0, 2:7] = 0.9
     envelope, source, above = envelopes(field, 0.25)
     assert envelope[0] == pytest.approx([0.2, 0.2, 0.45, 0.7, 0.9, 0.7, 0.45, 0.2, 0.2])
-    assert source[0] == pytest.approx([0.2, 0.2, 0.2, 0.2, 0.9, 0.2, 0.2, 0.2, 0.2])
+    assert source[0] == pytest.approx([0.2, 0.2, 0.2, 0.2, 0.9, 0.2, 0.2, 0.2, 0.2], abs=1e-6)
     # From above: 0.9 − 0.25 and 0.9 − 0.5 over the wall beside the box.
     assert above[0] == pytest.approx([0.4, 0.65, 0.9, 0.9, 0.9, 0.9, 0.9, 0.65, 0.4])
 
@@ -98,6 +101,33 @@ def test_gain_is_at_most_one(field_of, seed, kind, change, slope, spiky):
     allowed = np.abs(moved - field).max() + TOLERANCE
     for before, after in zip(envelopes(field, slope)[::2], envelopes(moved, slope)[::2], strict=True):
         assert np.abs(after - before).max() <= allowed
+
+
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    kind=st.sampled_from(KINDS),
+    change=st.sampled_from([1e-4, 1e-3]),
+    slope=st.floats(0.01, 0.4),
+)
+def test_the_source_never_jumps(field_of, seed, kind, change, slope):
+    # The bound of the docstring, 1 + (2 + 2·4)/0.25; the far side of one pixel or another would jump by up to 1.
+    field = field_of(kind, seed, 24, 32)
+    signs = np.sign(np.random.default_rng(seed + 1).standard_normal(field.shape))
+    moved = np.clip(field + change * signs, 0, 1).astype(np.float32)
+    before, after = envelopes(field, slope)[1], envelopes(moved, slope)[1]
+    assert np.abs(after - before).max() <= 41 * np.abs(moved - field).max() + SOURCE_TOLERANCE
+
+
+def test_passes_from_one_far_side_to_another_by_hand():
+    # Row: 0.1, six pixels of 0.9, then 0.4. s = 0.1. Over the third pixel both far sides cost 0.4 and 0.9:
+    # the left wins as far as 0.1 + 0.1·x < 0.4 + 0.1·(7 − x), that is x < 5, and at x = 5 both give 0.6. The
+    # cone of 0.125 prefers the right one from 0.1 + 0.125·x > 0.4 + 0.125·(7 − x), x > 4.7.
+    field = np.array([[0.1, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.4]], np.float32)
+    envelope, source, _ = envelopes(field, 0.1)
+    assert envelope[0] == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.5, 0.4], abs=1e-6)
+    # At x = 5 the steeper cone gives 0.4 + 0.25, so the source is the right one's.
+    assert source[0] == pytest.approx([0.1, 0.1, 0.1, 0.1, 0.1, 0.4, 0.4, 0.4], abs=1e-5)
 
 
 def test_gain_one_is_reached():

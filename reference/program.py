@@ -8,6 +8,7 @@ from torch import nn
 from .depth.normalise import MomentNormalisation
 from .depth.refine import EdgeRefinement
 from .depth.steepen import Steepening
+from .layering.ramp import unit
 from .layering.soft import Gap, SoftLayering
 
 
@@ -85,10 +86,11 @@ class InpaintingStage(nn.Module):
         a pixel of parallax at full reach. Where it is occupied the gap exceeds s, so it is strictly behind.
         """
         painted, guess = self.network(color, Gap(envelope, source, occupancy, unknown, context))
-        hidden_color = color + unknown * (painted.clamp(0.0, 1.0) - color)
+        hidden_color = color + unknown * (unit(painted) - color)
         hidden = source + occupancy * (guess - source)
         nearest = torch.maximum(envelope, disparity - self.slope)
-        return hidden_color.clamp(0.0, 1.0), torch.minimum(hidden, nearest).clamp(0.0, 1.0)
+        # Between two colours, it can leave [0, 1] by a rounding upwards alone.
+        return hidden_color.clamp(max=1.0), torch.minimum(hidden, nearest).clamp(min=0.0)
 
 
 class PhotoToLDI(nn.Module):

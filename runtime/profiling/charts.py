@@ -170,11 +170,19 @@ def _memory(candidates: list[Candidate]) -> "Figure":
                     THREAD_COLORS[2],
                     [run.baseline_memory_bytes for _, run in runs],
                 ),
+                ("arena for tensors", STAGE_COLORS["inpainting"], [arena_bytes(c)[0] for c, _ in runs]),
+                ("delegate's own", STAGE_COLORS["depth"], [arena_bytes(c)[1] for c, _ in runs]),
                 ("file", STAGE_COLORS["layering"], [candidate.file_bytes for candidate, _ in runs]),
             )
         ]
     )
-    return _style(figure, 3 * len(names), "MiB")
+    return _style(figure, 5 * len(names), "MiB")
+
+
+def arena_bytes(candidate: Candidate) -> tuple[int | None, int | None]:
+    """Return what a runtime's arena and its delegate hold, None where nobody tells."""
+    arena = candidate.arena
+    return (None, None) if arena is None else (arena.held_bytes, arena.delegate_bytes)
 
 
 def _stages(report: ProfileReport) -> "Figure | None":
@@ -230,4 +238,6 @@ def _operations(candidate: Candidate) -> "Figure":
             hovertemplate="%{y}: %{x:.2f} ms, %{customdata}<extra></extra>",
         )
     )
-    return _style(figure, len(rows), f"ms an inference, {thread_label(candidate.operations.threads)}")
+    threads, covered = thread_label(candidate.operations.threads), candidate.operations.covered
+    added = "" if covered is None else f"; together {covered:.0%} of the inference"
+    return _style(figure, len(rows), f"ms an inference, {threads}{added}")

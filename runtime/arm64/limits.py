@@ -11,9 +11,9 @@ HOST_GATES: Gates = {
     "fp16": {"host.disparity.p99_abs": 2e-3, "host.color.p99_abs": 2e-3},
     "w8": {"host.disparity.p99_abs": 1e-3, "host.color.p99_abs": 1e-3},
 }
-# XNNPACK's x86 build weighs the pixels of an uneven resize (384 to 240 rows) otherwise in the last bits than its
-# ARM build, which agrees with torch to 1e-7: the two differ by 1.5e-5 at that operation alone, each being 8e-6
-# from what float64 gives (docs/arm64.md).
+# XNNPACK's x86 build weighs the pixels of an uneven resize (384 to 240 rows) otherwise in the last bits than
+# its ARM build, which agrees with torch to 1e-7: the two differ by 1.5e-5 at that operation alone, each being
+# 8e-6 from what float64 gives (docs/arm64.md).
 _UNEVEN_RESIZE = {"host.disparity.p99_abs": 1e-5, "host.color.p99_abs": 1e-5}
 HOST_GATES_OF_RUNTIME: dict[str, Gates] = {"litert": {**HOST_GATES, "fp32": _UNEVEN_RESIZE}}
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from ldikit.reference.errors import InputError
 from ldikit.runtime.profiling.arena import Arena
-from ldikit.runtime.profiling.charts import charts
+from ldikit.runtime.profiling.charts import charts, flame
 from ldikit.runtime.profiling.compare import compare
 from ldikit.runtime.profiling.host import Host
 from ldikit.runtime.profiling.per_operation import Operations, OperationTime
@@ -144,6 +144,7 @@ def test_charts_show_what_was_timed_and_fetch_nothing():
     titles = [title for title, _ in fragments]
     assert titles[0].startswith("Warm latency")
     assert "Slowest operations: onnx fp16" in titles
+    assert "Operations within an inference: onnx fp16" in titles
     latency = fragments[0][1]
     assert "onnx fp16" in latency
     # 9 of 12 ms lie in operations.
@@ -156,6 +157,25 @@ def test_charts_show_what_was_timed_and_fetch_nothing():
     for _, html in charts(report(), include_plotlyjs=False):
         assert "src=" not in html
         assert "cdn" not in html
+
+
+def test_a_flame_chart_holds_every_millisecond_once():
+    told = (
+        OperationTime("XNNPACK Conv", 2, 5.0, 0.5),
+        OperationTime("PADV2", 1, 3.0, 0.3),
+        OperationTime("XNNPACK Add", 1, 2.0, 0.2),
+    )
+    candidate = replace(report().candidates[2], operations=Operations(True, None, 1, 3, told, 11.0))
+    assert flame(candidate) == [
+        ("all", "onnx fp16", "", 0.0),
+        ("delegate", "XNNPACK", "all", 0.0),
+        ("XNNPACK Conv", "Conv", "delegate", 5.0),
+        ("PADV2", "PADV2", "all", 3.0),
+        ("XNNPACK Add", "Add", "delegate", 2.0),
+        ("between", "between operations", "all", 1.0),
+    ]
+    unknown = replace(candidate, operations=Operations(True, None, 1, 3, told[1:2]))
+    assert flame(unknown) == [("all", "onnx fp16", "", 0.0), ("PADV2", "PADV2", "all", 3.0)]
 
 
 def test_a_profile_without_times_has_no_charts():

@@ -272,7 +272,7 @@ def _flame(candidate: Candidate) -> "Figure":
 
 
 def flame(candidate: Candidate) -> list[tuple[str, str, str, float]]:
-    """Return (id, label, id of what it lies in, ms of its own) of every box of a flame chart, outermost first.
+    """Return (id, label, id of what it lies in, ms of its own) of every box of a flame chart, outer first.
 
     What a delegate ran lies in a box of its own; what no operation took, in one "between operations".
     """

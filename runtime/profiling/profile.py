@@ -245,7 +245,9 @@ def _trace_all(bench: Bench, deadline: float, notes: list[str]) -> dict[int, Ins
         notes: told what was left out.
     """
     found: dict[int, Inside] = {}
-    for (index, _), worker in track(list(bench.workers.items()), "Tracing operations"):
+    # The files first: where time is short, they matter more than the reference.
+    workers = sorted(bench.workers.items(), key=lambda item: bench.plan[item[0][0]].format == "torch")
+    for (index, _), worker in track(workers, "Tracing operations"):
         planned = bench.plan[index]
         if planned.stage != "program" or index in found:
             continue

@@ -97,6 +97,7 @@ def count_operations(
             np.savez(folder / "inputs.npz", **inputs)  # type: ignore[arg-type]
         script = LITERT_SCRIPT if runtime == "litert" else ONNX_SCRIPT
         guest = ["-cpu", cpu.model, "-E", f"PYTHONPATH={cache.site}", "-E", "OMP_NUM_THREADS=1"]
+        guest += ["-E", "PYTHONHASHSEED=0"]
         python = [str(cache.root / cache.python), "-s", "-S", "-P", str(script), json.dumps(settings)]
         try:
             done = subprocess.run(

@@ -44,6 +44,9 @@ def count(
     bundle: BundleFolder,
     cpu: Cpus = "cortex-a76",
     size: Annotated[str | None, typer.Option(help="HEIGHTxWIDTH; default: the bundle's first.")] = None,
+    operations: Annotated[
+        bool, typer.Option("--operations", help="Also count by type of operation; takes as long again.")
+    ] = False,
     json: Json = None,
     overwrite: Overwrite = False,
 ) -> None:
@@ -55,7 +58,7 @@ def count(
 
     if json is not None:
         check_new(json, overwrite)
-    counts = count_bundle(open_bundle(bundle), names_of(cpu), size)
+    counts = count_bundle(open_bundle(bundle), names_of(cpu), size, operations)
     print_counts(counts)
     data = {"schema_version": 1, "counts": [found.to_json() for found in counts]}
     write_text(json, dumps(data, indent=1) + "\n", overwrite)

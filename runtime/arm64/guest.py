@@ -66,6 +66,8 @@ class Guest:
     ) -> None:
         command = [*(emulator or (str(cache.qemu), "-L", str(cache.root))), "-cpu", cpu.model]
         guest = {"PYTHONPATH": str(cache.site), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        # Tables in the same order every time: a count shall repeat.
+        guest |= {"PYTHONHASHSEED": "0"}
         guest |= {"PYTHONUTF8": "1"} if keep_compiled else {"PYTHONUTF8": "1", "PYTHONDONTWRITEBYTECODE": "1"}
         for name, value in guest.items():
             command += ["-E", f"{name}={value}"]

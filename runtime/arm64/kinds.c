@@ -3,7 +3,9 @@
  *
  * Every translated block knows how many instructions of each kind it holds; QEMU adds these numbers to the
  * counters whenever the block runs. The guest marks a region by closing file numbers that cannot exist
- * (MARK_START, MARK_STOP): an error for the kernel, a sign for the plug-in, and no instruction more.
+ * (MARK_START, MARK_STOP): an error for the kernel, a sign for the plug-in, and no instruction more. In between,
+ * whenever the guest reads the clock, the time and the counters are noted: a runtime's profiler reads it where an
+ * operation begins and where it ends. (This QEMU gives its guest no vDSO, so that each reading is a system call.)
  * Written for version 1 of QEMU's plug-in interface; encodings after the Arm Architecture Reference Manual
  * (DDI 0487), chapter C4. Counting is not atomic: the guest must compute on one thread.
  */
@@ -13,6 +15,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -35,13 +38,21 @@ const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *insn);
 
 EXPORT int qemu_plugin_version = 1;
 
-enum { SYSCALL_CLOSE = 57, MARK_START = -7001, MARK_STOP = -7002 };
+enum { SYSCALL_CLOSE = 57, SYSCALL_CLOCK_GETTIME = 113, MARK_START = -7001, MARK_STOP = -7002 };
 
 enum kind { MEMORY, BRANCH, INTEGER, VECTOR, FLOAT, FP16, DOT, MATRIX, SVE, OTHER, KINDS };
 static const char *const names[KINDS] = {"memory", "branch",      "integer", "vector", "float",
                                          "fp16",   "dot_product", "matrix",  "sve",    "other"};
 static uint64_t counters[KINDS];
 static char output[4096];
+
+/* Readings of the clock; those beyond the last are counted and not kept. */
+enum { READINGS = 1 << 17 };
+static struct {
+    uint64_t microseconds;
+    uint64_t counters[KINDS];
+} readings[READINGS];
+static int read_so_far;
 
 static bool is(uint32_t word, uint32_t mask, uint32_t value)
 {
@@ -139,23 +150,51 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
             qemu_plugin_register_vcpu_tb_exec_inline(tb, INLINE_ADD_U64, &counters[kind], held[kind]);
 }
 
+static void note_reading(void)
+{
+    struct timespec now;
+
+    if (read_so_far < READINGS) {
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        readings[read_so_far].microseconds = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+        memcpy(readings[read_so_far].counters, counters, sizeof counters);
+    }
+    read_so_far++;
+}
+
+/* A line of JSON for the whole, then one for every reading: the time, the counters in their order. */
+static void write_out(void)
+{
+    FILE *file = fopen(output, "a");
+
+    if (!file)
+        return;
+    for (int kind = 0; kind < KINDS; kind++)
+        fprintf(file, "%s\"%s\": %" PRIu64, kind ? ", " : "{", names[kind], counters[kind]);
+    fprintf(file, "}\n");
+    for (int i = 0; i < read_so_far && read_so_far <= READINGS; i++) {
+        fprintf(file, "[%" PRIu64, readings[i].microseconds);
+        for (int kind = 0; kind < KINDS; kind++)
+            fprintf(file, ", %" PRIu64, readings[i].counters[kind]);
+        fprintf(file, "]\n");
+    }
+    fclose(file);
+}
+
 static void called(qemu_plugin_id_t id, unsigned int vcpu, int64_t number, uint64_t a1, uint64_t a2,
                    uint64_t a3, uint64_t a4, uint64_t a5, uint64_t a6, uint64_t a7, uint64_t a8)
 {
     (void)id, (void)vcpu, (void)a2, (void)a3, (void)a4, (void)a5, (void)a6, (void)a7, (void)a8;
+    if (number == SYSCALL_CLOCK_GETTIME)
+        note_reading();
     if (number != SYSCALL_CLOSE)
         return;
-    if ((int32_t)a1 == MARK_START)
+    if ((int32_t)a1 == MARK_START) {
         memset(counters, 0, sizeof counters);
-    if ((int32_t)a1 == MARK_STOP) {
-        FILE *file = fopen(output, "a");
-        if (!file)
-            return;
-        for (int kind = 0; kind < KINDS; kind++)
-            fprintf(file, "%s\"%s\": %" PRIu64, kind ? ", " : "{", names[kind], counters[kind]);
-        fprintf(file, "}\n");
-        fclose(file);
+        read_so_far = 0;
     }
+    if ((int32_t)a1 == MARK_STOP)
+        write_out();
 }
 
 EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const void *info, int argc, char **argv)

@@ -13,6 +13,8 @@ from .cpus import RUNTIMES
 from .pins import WHEELS
 
 LIMIT_S = 900
+# What pip says, beside that there is no such version, where its index gave no answer.
+_NOTHING_FOUND = "(from versions: none)"
 LARGEST_BYTES = 2 << 30
 PLATFORMS = ("manylinux_2_28", "manylinux_2_27", "manylinux_2_17", "manylinux2014")
 # A runtime infers without them; they are a tenth of the whole.
@@ -61,7 +63,10 @@ def fetch(versions: Mapping[str, str], python: str, folder: Path) -> dict[str, P
         raise InputError(f"`pip download` did not end within {LIMIT_S} s") from error
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if "ERROR" in line] or done.stderr.splitlines()
-        raise InputError(f"`pip download` failed: {lines[-1][:300] if lines else 'it says nothing'}")
+        line = lines[-1][:300] if lines else "it says nothing"
+        if _NOTHING_FOUND in done.stderr:
+            line += "; it found no version at all: is the package index within reach?"
+        raise InputError(f"`pip download` failed: {line}")
     found = {}
     for name, version in versions.items():
         (path,) = folder.glob(f"{name.replace('-', '_')}-{version}-*.whl")

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from .litert_trace import DELEGATED
 from .report import Candidate, ProfileReport, Run
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def charts(report: ProfileReport, include_plotlyjs: bool = True) -> list[tuple[s
     for candidate in timed:
         if candidate.operations is not None and candidate.operations.told:
             figures.append((f"Slowest operations: {candidate.name}", _operations(candidate)))
+            figures.append((f"Operations within an inference: {candidate.name}", _flame(candidate)))
     fragments = []
     for index, (title, figure) in enumerate(figures):
         script = include_plotlyjs and index == 0
@@ -170,11 +172,19 @@ def _memory(candidates: list[Candidate]) -> "Figure":
                     THREAD_COLORS[2],
                     [run.baseline_memory_bytes for _, run in runs],
                 ),
+                ("arena for tensors", STAGE_COLORS["inpainting"], [arena_bytes(c)[0] for c, _ in runs]),
+                ("delegate's own", STAGE_COLORS["depth"], [arena_bytes(c)[1] for c, _ in runs]),
                 ("file", STAGE_COLORS["layering"], [candidate.file_bytes for candidate, _ in runs]),
             )
         ]
     )
-    return _style(figure, 3 * len(names), "MiB")
+    return _style(figure, 5 * len(names), "MiB")
+
+
+def arena_bytes(candidate: Candidate) -> tuple[int | None, int | None]:
+    """Return what a runtime's arena and its delegate hold, None where nobody tells."""
+    arena = candidate.arena
+    return (None, None) if arena is None else (arena.held_bytes, arena.delegate_bytes)
 
 
 def _stages(report: ProfileReport) -> "Figure | None":
@@ -230,4 +240,54 @@ def _operations(candidate: Candidate) -> "Figure":
             hovertemplate="%{y}: %{x:.2f} ms, %{customdata}<extra></extra>",
         )
     )
-    return _style(figure, len(rows), f"ms an inference, {thread_label(candidate.operations.threads)}")
+    threads, covered = thread_label(candidate.operations.threads), candidate.operations.covered
+    added = "" if covered is None else f"; together {covered:.0%} of the inference"
+    return _style(figure, len(rows), f"ms an inference, {threads}{added}")
+
+
+def _flame(candidate: Candidate) -> "Figure":
+    """Lay an inference out: the whole, who ran it, types of operations; each as wide as it takes long."""
+    from plotly.graph_objects import Figure, Icicle
+
+    assert candidate.operations is not None
+    rows = flame(candidate)
+    figure = Figure(
+        Icicle(
+            ids=[row[0] for row in rows],
+            labels=[row[1] for row in rows],
+            parents=[row[2] for row in rows],
+            values=[row[3] for row in rows],
+            branchvalues="remainder",
+            tiling={"orientation": "v"},
+            sort=False,
+            hovertemplate="%{label}: %{value:.2f} ms, %{percentRoot:.1%}<extra></extra>",
+        )
+    )
+    figure.update_layout(
+        height=260,
+        margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        font={"family": "system-ui, sans-serif", "size": 13},
+    )
+    return figure
+
+
+def flame(candidate: Candidate) -> list[tuple[str, str, str, float]]:
+    """Return (id, label, id of what it lies in, ms of its own) of every box of a flame chart, outer first.
+
+    What a delegate ran lies in a box of its own; what no operation took, in one "between operations".
+    """
+    operations = candidate.operations
+    assert operations is not None
+    together = sum(o.ms for o in operations.by_type)
+    # A runtime that does not time the whole: the operations are all there is.
+    whole = max(operations.whole_ms or together, together)
+    rows = [("all", candidate.name, "", 0.0)]
+    handed = [o for o in operations.by_type if o.type.startswith(DELEGATED)]
+    if handed:
+        rows.append(("delegate", DELEGATED.strip(), "all", 0.0))
+    for operation in operations.by_type:
+        label = operation.type.removeprefix(DELEGATED)
+        rows.append((operation.type, label, "delegate" if operation in handed else "all", operation.ms))
+    if whole > together:
+        rows.append(("between", "between operations", "all", whole - together))
+    return rows

@@ -1,8 +1,7 @@
 """Where a program's time goes, operation by operation, for the runtimes that tell.
 
-onnxruntime writes a trace of every node it runs, torch has a profiler. ai-edge-litert's Python interpreter
-has no per-operation times (its profiler is in the C++ benchmark tool only), and a simulated backend's times
-would be those of the simulator: for both the profile says so and gives no numbers.
+onnxruntime writes a trace of every node it runs, torch has a profiler, LiteRT's is asked in `litert_trace`.
+A simulated backend's times would be those of the simulator: the profile says so and gives no numbers.
 """
 
 import json
@@ -45,6 +44,8 @@ class Operations:
     Attributes:
         told: the runtime tells; otherwise `reason` says why not and `by_type` is empty.
         threads, runs: what they were measured with.
+        whole_ms: the same inferences as a whole, on average, as the runtime itself timed them: what the
+            operations add up to is less by what lies between them. None where it does not tell.
     """
 
     told: bool
@@ -52,12 +53,15 @@ class Operations:
     threads: int = 0
     runs: int = 0
     by_type: tuple[OperationTime, ...] = ()
+    whole_ms: float | None = None
+
+    @property
+    def covered(self) -> float | None:
+        """What share of the whole inferences the operations add up to; None where that is not known."""
+        return sum(o.ms for o in self.by_type) / self.whole_ms if self.whole_ms else None
 
 
-NOT_TOLD = {
-    "litert": "ai-edge-litert tells no per-operation times in Python",
-    "coreml": "Core ML tells no per-operation times in Python",
-}
+NOT_TOLD = {"coreml": "Core ML tells no per-operation times in Python"}
 
 
 def not_told(backend: str) -> Operations:
@@ -65,16 +69,16 @@ def not_told(backend: str) -> Operations:
     return Operations(False, NOT_TOLD.get(backend, f"{backend} tells no per-operation times"))
 
 
-def onnxruntime_operations(
+def onnxruntime_trace(
     path: Path, inputs: Mapping[str, np.ndarray], threads: int, runs: int = RUNS
-) -> Operations:
-    """Run an ONNX file with onnxruntime's own tracing on.
+) -> list[dict[str, Any]]:
+    """Run an ONNX file with onnxruntime's own tracing on, and return the events of the trace.
 
     Args:
         path: the file.
         inputs: as it declares them.
         threads: within an operation.
-        runs: inferences to average.
+        runs: inferences beside the first.
     """
     import onnxruntime as ort
 
@@ -89,8 +93,8 @@ def onnxruntime_operations(
         session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         for _ in range(runs + 1):
             session.run(None, dict(inputs))
-        events = json.loads(Path(session.end_profiling()).read_text())
-    return parse_onnxruntime_trace(events, threads)
+        events: list[dict[str, Any]] = json.loads(Path(session.end_profiling()).read_text())
+    return events
 
 
 def parse_onnxruntime_trace(events: Iterable[Mapping[str, Any]], threads: int) -> Operations:
@@ -102,13 +106,16 @@ def parse_onnxruntime_trace(events: Iterable[Mapping[str, Any]], threads: int) -
         threads: what the session ran on, for the result.
     """
     events = list(events)
-    starts = sorted(e["ts"] for e in events if e.get("cat") == "Session" and e["name"] == "model_run")[1:]
+    spans = sorted(
+        (e["ts"], e["dur"]) for e in events if e.get("cat") == "Session" and e["name"] == "model_run"
+    )[1:]
     times: dict[str, list[float]] = defaultdict(list)
     for event in events:
         is_node = event.get("cat") == "Node" and event["name"].endswith("_kernel_time")
-        if starts and is_node and event["ts"] >= starts[0]:
+        if spans and is_node and event["ts"] >= spans[0][0]:
             times[event["args"]["op_name"]].append(event["dur"] / 1000.0)
-    return _add_up({name: (len(spans), sum(spans)) for name, spans in times.items()}, threads, len(starts))
+    totals = {name: (len(times_ms), sum(times_ms)) for name, times_ms in times.items()}
+    return add_up(totals, threads, len(spans), sum(us for _, us in spans) / 1000.0)
 
 
 def torch_operations(call: Callable[[], object], threads: int, runs: int = RUNS) -> Operations:
@@ -124,16 +131,26 @@ def torch_operations(call: Callable[[], object], threads: int, runs: int = RUNS)
         for entry in profiler.key_averages()
         if entry.self_cpu_time_total > 0
     }
-    return _add_up(totals, threads, runs)
+    return add_up(totals, threads, runs)
 
 
-def _add_up(totals: Mapping[str, tuple[int, float]], threads: int, runs: int) -> Operations:
-    """Turn (calls, ms) over all runs into shares per inference, slowest first."""
+def add_up(
+    totals: Mapping[str, tuple[int, float]], threads: int, runs: int, whole_ms: float | None = None
+) -> Operations:
+    """Turn (calls, ms) over all runs into shares per inference, slowest first.
+
+    Args:
+        totals: by type.
+        threads: for the result.
+        runs: inferences.
+        whole_ms: of all of them together, operations and what lies between; None if not told.
+    """
     if not totals or not runs:
         return Operations(False, "the runtime's trace holds no operation")
-    whole = sum(ms for _, ms in totals.values()) or 1.0
+    together = sum(ms for _, ms in totals.values()) or 1.0
     by_type = [
-        OperationTime(name, calls / runs, ms / runs, ms / whole) for name, (calls, ms) in totals.items()
+        OperationTime(name, calls / runs, ms / runs, ms / together) for name, (calls, ms) in totals.items()
     ]
     by_type.sort(key=lambda operation: (-operation.ms, operation.type))
-    return Operations(True, None, threads, runs, tuple(by_type))
+    whole = None if whole_ms is None else whole_ms / runs
+    return Operations(True, None, threads, runs, tuple(by_type), whole)

@@ -10,6 +10,7 @@ from typing import Any
 from ...reference.errors import BackendUnavailableError, InputError
 from ...reference.progress import track
 from ..bundle import Bundle
+from .arena import Arena
 from .host import Host, this_host
 from .per_operation import Operations, OperationTime, not_told
 from .plan import Planned, choose_sizes, plan_candidates
@@ -25,6 +26,8 @@ OPERATIONS_SHARE = 0.2
 
 # (index of the candidate in the plan, threads)
 Key = tuple[int, int]
+# What a candidate's runtime tells of its inside.
+Inside = tuple[Operations, Arena | None]
 
 
 @dataclass
@@ -233,32 +236,38 @@ def _time_all(bench: Bench, budget_s: float) -> dict[Key, list[float]]:
     return {key: samples[f"{key[0]} {key[1]}"] for key in bench.workers}
 
 
-def _trace_all(bench: Bench, deadline: float, notes: list[str]) -> dict[int, Operations]:
-    """Trace the operations of every program, on the first number of threads it was opened with.
+def _trace_all(bench: Bench, deadline: float, notes: list[str]) -> dict[int, Inside]:
+    """Trace the operations and the arena of every program, on the first number of threads it was opened with.
 
     Args:
         bench: the open candidates.
         deadline: of `time.monotonic`; no trace starts after it.
         notes: told what was left out.
     """
-    found: dict[int, Operations] = {}
-    for (index, _), worker in track(list(bench.workers.items()), "Tracing operations"):
+    found: dict[int, Inside] = {}
+    # The files first: where time is short, they matter more than the reference.
+    workers = sorted(bench.workers.items(), key=lambda item: bench.plan[item[0][0]].format == "torch")
+    for (index, _), worker in track(workers, "Tracing operations"):
         planned = bench.plan[index]
         if planned.stage != "program" or index in found:
             continue
         if time.monotonic() > deadline:
-            found[index] = Operations(False, "the time budget was spent")
+            found[index] = Operations(False, "the time budget was spent"), None
             notes.append(f"{planned.name}: operations were not traced, the time budget was spent.")
             continue
-        raw = worker.ask("operations", key=planned.name)
-        found[index] = Operations(**{**raw, "by_type": tuple(OperationTime(**o) for o in raw["by_type"])})
+        answer = worker.ask("operations", key=planned.name)
+        raw, arena = answer["operations"], answer["arena"]
+        operations = Operations(**{**raw, "by_type": tuple(OperationTime(**o) for o in raw["by_type"])})
+        found[index] = operations, arena and Arena(**arena)
+        if not operations.told:
+            notes.append(f"{planned.name}: no times of single operations: {operations.reason}.")
     for index in bench.simulated:
-        found[index] = not_told(bench.plan[index].backend)
+        found[index] = not_told(bench.plan[index].backend), None
     return found
 
 
 def _candidate(
-    bench: Bench, index: int, samples: dict[Key, list[float]], told: dict[int, Operations]
+    bench: Bench, index: int, samples: dict[Key, list[float]], told: dict[int, Inside]
 ) -> Candidate:
     """Put together what was found out about one candidate."""
     planned = bench.plan[index]
@@ -267,6 +276,7 @@ def _candidate(
         reason = f"{planned.backend} is simulated on this host: its time would be the simulator's"
     runs = [_run(bench, key, samples) for key in bench.opened if key[0] == index]
     shared = {name: value for name, value in asdict(planned).items() if name != "entry"}
+    operations, arena = told.get(index, (None, None))
     return Candidate(
         **shared,
         file=planned.entry.path if planned.entry else None,
@@ -274,7 +284,8 @@ def _candidate(
         simulated=index in bench.simulated,
         not_timed=None if runs else reason,
         runs=tuple(runs),
-        operations=told.get(index),
+        operations=operations,
+        arena=arena,
     )
 
 

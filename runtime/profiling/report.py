@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from ...reference.errors import InputError
+from .arena import Arena
 from .host import Host
 from .per_operation import Operations, OperationTime
 from .sustained import Sustained
 from .timing import Drift, Latency
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ class Candidate:
         not_timed: why there are no runs; None when there are.
         runs: one a number of threads.
         operations: see `Operations`; None where not asked for.
+        arena: what the runtime holds for tensors, see `Arena`; None where it is not known.
     """
 
     name: str
@@ -79,6 +81,7 @@ class Candidate:
     not_timed: str | None = None
     runs: tuple[Run, ...] = ()
     operations: Operations | None = None
+    arena: Arena | None = None
 
 
 @dataclass(frozen=True)
@@ -196,12 +199,13 @@ def read_profile(path: Path) -> ProfileReport:
 
 
 def _candidate(raw: dict[str, Any]) -> Candidate:
-    operations = raw["operations"]
+    operations, arena = raw["operations"], raw.get("arena")
     return Candidate(
         **{
             **raw,
             "runs": tuple(_run(run) for run in raw["runs"]),
             "operations": operations and _operations(operations),
+            "arena": arena and Arena(**arena),
         }
     )
 

@@ -40,6 +40,7 @@ def markdown(report: ProfileReport, stages: bool = True) -> str:
     notes = [*report.notes]
     notes += [f"{c.name}: no time, {c.not_timed}." for c in shown if c.not_timed]
     notes += [f"Drifted while it was measured: {text}." for text in report.drifted]
+    notes += [text for c in shown if (text := _arena(c))]
     for size, macs in report.macs.items():
         stage_macs = ", ".join(f"{s} {n / 1e9:.2f}" for s, n in macs.items() if s != "program")
         notes.append(f"GMAC of one photo at {size}: {macs['program'] / 1e9:.2f} ({stage_macs}).")
@@ -61,6 +62,19 @@ def _cells(candidate: Candidate, run: Run) -> list[str]:
         _mebibytes(run.peak_memory_bytes),
         _mebibytes(candidate.file_bytes),
     ]
+
+
+def _arena(candidate: Candidate) -> str | None:
+    """Say what the runtime holds for tensors."""
+    arena = candidate.arena
+    if arena is None:
+        return None
+    text = f"{candidate.name}: the arena for tensors holds {_mebibytes(arena.held_bytes)}"
+    if arena.used_bytes != arena.held_bytes:
+        text += f", {_mebibytes(arena.used_bytes)} of it in use at most"
+    if arena.delegate_bytes is not None:
+        text += f"; its delegate {_mebibytes(arena.delegate_bytes)} beside it, weights included"
+    return f"{text} ({arena.source})."
 
 
 def _mebibytes(count: int | None) -> str:

@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ...reference.errors import LdikitError
+from .arena import Arena, litert_arena, parse_onnxruntime_arena
+from .litert_trace import litert_operations
 from .memory import peak_memory_bytes
-from .per_operation import Operations, not_told, onnxruntime_operations
+from .per_operation import Operations, not_told, onnxruntime_trace, parse_onnxruntime_trace
 from .subjects import FileSubject, Subject, TorchSubject
 
 
@@ -54,8 +56,9 @@ class Session:
         return {"ms": timed(self.subjects[key].run)}
 
     def operations(self, key: str) -> dict:
-        """Tell where the time goes."""
-        return asdict(operations_of(self.subjects[key]))
+        """Tell where the time goes, and what the runtime holds for tensors."""
+        operations, arena = inside(self.subjects[key])
+        return {"operations": asdict(operations), "arena": None if arena is None else asdict(arena)}
 
     def macs(self, key: str) -> dict:
         """Count the arithmetic of an opened torch program."""
@@ -66,15 +69,18 @@ class Session:
         return count_macs(subject.program, *subject.size)
 
 
-def operations_of(subject: Subject) -> Operations:
-    """Ask the subject's runtime for its operations."""
+def inside(subject: Subject) -> tuple[Operations, Arena | None]:
+    """Ask the subject's runtime for its operations and its arena."""
     if isinstance(subject, TorchSubject):
         from .per_operation import torch_operations
 
-        return torch_operations(subject.run, subject.threads)
+        return torch_operations(subject.run, subject.threads), None
     if isinstance(subject, FileSubject) and subject.backend == "onnxruntime":
-        return onnxruntime_operations(subject.path, subject.inputs, subject.threads)
-    return not_told(subject.backend)
+        events = onnxruntime_trace(subject.path, subject.inputs, subject.threads)
+        return parse_onnxruntime_trace(events, subject.threads), parse_onnxruntime_arena(events)
+    if isinstance(subject, FileSubject) and subject.backend == "litert":
+        return litert_operations(subject.path, subject.inputs, subject.threads), litert_arena(subject.path)
+    return not_told(subject.backend), None
 
 
 def timed(call: Callable[[], object]) -> float:

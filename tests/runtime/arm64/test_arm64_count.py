@@ -8,7 +8,8 @@ import pytest
 from ldikit.reference.errors import BackendUnavailableError, InputError
 from ldikit.runtime.arm64 import count as module
 from ldikit.runtime.arm64.cache import Cache
-from ldikit.runtime.arm64.count import Count, compile_plugin, count_bundle
+from ldikit.runtime.arm64.count import Count, count_bundle
+from ldikit.runtime.arm64.plugin import compile_plugin
 from ldikit.runtime.arm64.table import print_counts
 
 CacheWith = Callable[[str], Cache]

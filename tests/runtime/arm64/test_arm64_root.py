@@ -167,6 +167,9 @@ def test_a_failing_pip_is_one_line(
     monkeypatch.setattr(wheels.sys, "executable", str(python))
     with pytest.raises(InputError, match=rf"^`pip download` failed: {said}$"):
         wheels.fetch({"numpy": "9"}, "3.11", tmp_path)
+    script(tmp_path / "python", f"echo 'ERROR: none (from versions: none)' >&2; echo '{said}' >&2; exit 1")
+    with pytest.raises(InputError, match=rf"{said}; it found no version at all: is the package index within"):
+        wheels.fetch({"numpy": "9"}, "3.11", tmp_path)
 
 
 def test_a_cache_is_read_back_as_it_was_written(cache_with: CacheWith) -> None:

@@ -119,7 +119,10 @@ def test_operations_of_a_file(folder):
     with Worker(1) as worker:
         worker.ask("open", key="a", **arguments)
         told = worker.ask("operations", key="a")
-    assert {"Conv", "Concat", "Mul"} <= {operation["type"] for operation in told["by_type"]}
+    assert {"Conv", "Concat", "Mul"} <= {operation["type"] for operation in told["operations"]["by_type"]}
+    # The photo's worth that the Conv makes, float32; and what the runtime says of the whole.
+    assert told["arena"]["held_bytes"] >= told["arena"]["used_bytes"] > 4 * 3 * H * W
+    assert told["operations"]["whole_ms"] > sum(o["ms"] for o in told["operations"]["by_type"]) > 0
 
 
 def test_missing_backend_is_listed_and_the_rest_is_timed(folder, monkeypatch):

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 from ldikit.reference.errors import InputError
-from ldikit.runtime.profiling.charts import charts
+from ldikit.runtime.profiling.arena import Arena
+from ldikit.runtime.profiling.charts import charts, flame
 from ldikit.runtime.profiling.compare import compare
 from ldikit.runtime.profiling.host import Host
 from ldikit.runtime.profiling.per_operation import Operations, OperationTime
@@ -22,7 +23,7 @@ def run(threads, samples, **more):
 
 
 def report(**changes):
-    operations = Operations(True, None, 1, 3, (OperationTime("Conv", 40, 9.0, 0.9),))
+    operations = Operations(True, None, 1, 3, (OperationTime("Conv", 40, 9.0, 0.9),), 12.0)
     made = ProfileReport(
         host=HOST,
         pipeline="pocket",
@@ -42,6 +43,7 @@ def report(**changes):
                 runs=(run(1, [50, 50, 50], ratio_to_torch=0.5, peak_memory_bytes=99 << 20,
                           baseline_memory_bytes=50 << 20),),
                 operations=operations,
+                arena=Arena(64 << 20, 48 << 20, 2 << 20, "told"),
             ),
             Candidate(
                 "coreml fp16", "coreml", "fp16", "coreml", "program", "384x512", 1,
@@ -66,13 +68,19 @@ def test_json_round_trip(tmp_path):
 
 def test_a_profile_of_before_intervals_and_minutes_is_read(tmp_path):
     old = json.loads(report().to_json())
-    del old["sustained"]
+    old["schema_version"] = 1
+    del old["sustained"], old["candidates"][2]["operations"]["whole_ms"]
     for candidate in old["candidates"]:
+        del candidate["arena"]
         for run in candidate["runs"]:
             del run["latency"]["p50_low"], run["latency"]["p50_high"]
     path = tmp_path / "profile.json"
     path.write_text(json.dumps(old), encoding="utf-8")
-    assert read_profile(path) == report()
+    new = report()
+    onnx = new.candidates[2]
+    plain = replace(onnx, arena=None, operations=replace(onnx.operations, whole_ms=None))
+    expected = report(candidates=(*new.candidates[:2], plain, new.candidates[3]), schema_version=1)
+    assert read_profile(path) == expected
     raw = json.loads(path.read_text())
     assert raw["host_id"] == HOST.id
     assert raw["candidates"][2]["runs"][0]["latency"] == {"p50": 50, "p90": 50, "p99": 50, "mean": 50, "n": 3}
@@ -82,7 +90,7 @@ def test_a_profile_of_before_intervals_and_minutes_is_read(tmp_path):
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
-        (lambda raw: raw.update(schema_version=2), "upgrade ldikit"),
+        (lambda raw: raw.update(schema_version=3), "upgrade ldikit"),
         (lambda raw: raw.pop("schema_version"), "not a profile"),
         (lambda raw: raw.pop("macs"), "does not follow"),
         (lambda raw: raw["candidates"][0].pop("runs"), "does not follow"),
@@ -136,8 +144,12 @@ def test_charts_show_what_was_timed_and_fetch_nothing():
     titles = [title for title, _ in fragments]
     assert titles[0].startswith("Warm latency")
     assert "Slowest operations: onnx fp16" in titles
+    assert "Operations within an inference: onnx fp16" in titles
     latency = fragments[0][1]
     assert "onnx fp16" in latency
+    # 9 of 12 ms lie in operations.
+    assert "together 75% of the inference" in fragments[titles.index("Slowest operations: onnx fp16")][1]
+    assert "arena for tensors" in fragments[titles.index("Peak memory and file size")][1]
     # A simulated backend has no place among times.
     assert not any("coreml" in html for _, html in charts(report(), include_plotlyjs=False))
     scripts = [len(html) > 1_000_000 for _, html in fragments]
@@ -145,6 +157,25 @@ def test_charts_show_what_was_timed_and_fetch_nothing():
     for _, html in charts(report(), include_plotlyjs=False):
         assert "src=" not in html
         assert "cdn" not in html
+
+
+def test_a_flame_chart_holds_every_millisecond_once():
+    told = (
+        OperationTime("XNNPACK Conv", 2, 5.0, 0.5),
+        OperationTime("PADV2", 1, 3.0, 0.3),
+        OperationTime("XNNPACK Add", 1, 2.0, 0.2),
+    )
+    candidate = replace(report().candidates[2], operations=Operations(True, None, 1, 3, told, 11.0))
+    assert flame(candidate) == [
+        ("all", "onnx fp16", "", 0.0),
+        ("delegate", "XNNPACK", "all", 0.0),
+        ("XNNPACK Conv", "Conv", "delegate", 5.0),
+        ("PADV2", "PADV2", "all", 3.0),
+        ("XNNPACK Add", "Add", "delegate", 2.0),
+        ("between", "between operations", "all", 1.0),
+    ]
+    unknown = replace(candidate, operations=Operations(True, None, 1, 3, told[1:2]))
+    assert flame(unknown) == [("all", "onnx fp16", "", 0.0), ("PADV2", "PADV2", "all", 3.0)]
 
 
 def test_a_profile_without_times_has_no_charts():
@@ -160,4 +191,8 @@ def test_markdown_gives_ratios_drift_and_reasons():
     assert rows[5].endswith("| 0.50 | 99.0 MiB | 3.0 MiB |")
     assert "- coreml fp16: no time, simulated on this host." in text
     assert "- a note" in text
+    assert (
+        "- onnx fp16: the arena for tensors holds 64.0 MiB, 48.0 MiB of it in use at most; its delegate "
+        "2.0 MiB beside it, weights included (told)."
+    ) in text
     assert "depth" not in markdown(report(), stages=False).split("\n\n")[1]

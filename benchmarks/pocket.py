@@ -32,15 +32,20 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def export(folder: Path, size: str) -> Bundle:
-    """Export what is compared: the whole program in fp32 and fp16 for both runtimes."""
+    """Export what is compared: the whole program in every precision for both runtimes."""
     from ldikit.export.bundle import export_bundle
+    from ldikit.export.recipes import ready_recipe
 
+    config = PipelineConfig()
+    ready = ready_recipe(config)
     export_bundle(
-        PipelineConfig(),
+        config,
         folder,
         formats=("onnx", "tflite"),
-        precisions=("fp32", "fp16"),
+        precisions=("fp32", "fp16", "int8"),
         sizes=(parse_size(size),),
+        recipe=ready.recipe,
+        recipe_weights=ready.weights,
     )
     return open_bundle(folder)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -33,12 +33,25 @@ from .options import (
     write_text,
 )
 
+if TYPE_CHECKING:
+    from ..reference.config import PipelineConfig
+
+
+def _precisions(
+    asked: str | None, config: PipelineConfig, recipe: Path | None, calibration: Path | None
+) -> tuple[str, ...]:
+    from ..export.recipes import default_precisions
+
+    if asked is not None:
+        return names_of(asked)
+    return default_precisions(config, given=recipe is not None or calibration is not None)
+
 
 @app.command()
 def build(
     output: Output = Path("phone"),
     formats: Formats = "onnx,coreml,tflite",
-    precision: Precisions = "fp32,fp16",
+    precision: Precisions = None,
     size: Size = None,
     depth: Depth = "pocket",
     inpaint: Inpaint = "pocket",
@@ -53,11 +66,12 @@ def build(
     from ..export.build import build_bundle
     from ..runtime.console import print_parity, print_profile, say
 
+    config = pipeline_config(depth, inpaint)
     built = build_bundle(
-        pipeline_config(depth, inpaint),
+        config,
         output,
         formats=names_of(formats),
-        precisions=names_of(precision),
+        precisions=_precisions(precision, config, recipe, calibration),
         sizes=sizes_of(size),
         photos=photos_of(photos),
         gates=gates,
@@ -76,7 +90,7 @@ def build(
 def export(
     output: Output = Path("phone"),
     formats: Formats = "onnx,coreml,tflite",
-    precision: Precisions = "fp32,fp16",
+    precision: Precisions = None,
     size: Size = None,
     depth: Depth = "pocket",
     inpaint: Inpaint = "pocket",
@@ -93,7 +107,7 @@ def export(
 
     check_new(output, overwrite)
     config = pipeline_config(depth, inpaint)
-    planned = plan(config, names_of(precision), recipe, calibration)
+    planned = plan(config, _precisions(precision, config, recipe, calibration), recipe, calibration)
     ready = planned.ready
     export_bundle(
         config,

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 Formats = Annotated[str, typer.Option(help="Comma-separated: onnx, coreml, tflite.")]
 Precisions = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--precision",
         help="Comma-separated: fp32, fp16, int8, w8; auto: int8 but for layers that a search leaves float; "
-        "Core ML alone: p6, p4.",
+        "Core ML alone: p6, p4. Default: fp32, fp16 and, where the recipe is at hand, int8.",
     ),
 ]
 Size = Annotated[

@@ -18,7 +18,7 @@ from ..reference.quantized.weights_file import read_weights
 from ..reference.sizes import LANDSCAPE
 from ..reference.weights.store import embedded_path
 from ..runtime.parity.weights import loaded_weights
-from .protocol import RECIPE_PRECISIONS
+from .protocol import EXPORTED_PRECISIONS, RECIPE_PRECISIONS
 
 if TYPE_CHECKING:
     import torch
@@ -64,12 +64,24 @@ def ready_recipe(config: PipelineConfig, path: Path | None = None) -> ReadyRecip
         ready = _opened(path, path.with_name(WEIGHTS), here, str(path))
         _check_names(config, ready.recipe, path)
         return ready
-    embedded = embedded_path(_EMBEDDED[0])
-    if embedded.is_file() and Recipe.read(embedded).weights == here:
+    if _has_embedded(here):
         own = "the recipe that comes with the pocket networks"
-        return _opened(embedded, embedded_path(_EMBEDDED[1]), here, own)
+        return _opened(embedded_path(_EMBEDDED[0]), embedded_path(_EMBEDDED[1]), here, own)
     recipe = calibrated(config, scene_samples(SCENES))
     return ReadyRecipe(recipe, None, f"calibrated on {recipe.data['source']}")
+
+
+def default_precisions(config: PipelineConfig, given: bool) -> tuple[str, ...]:
+    """Return the precisions of a build that names none: int8 too where its recipe is at hand.
+
+    Other networks are not calibrated unasked: what int8 costs them is for their users to judge.
+
+    Args:
+        config: the pipeline.
+        given: whether the build is given a recipe, or photos to calibrate on.
+    """
+    ready = given or _has_embedded(current_weights(config))
+    return (*EXPORTED_PRECISIONS, "int8") if ready else EXPORTED_PRECISIONS
 
 
 def recipe_for(
@@ -105,6 +117,12 @@ def calibrated(
 def current_weights(config: PipelineConfig) -> dict[str, str]:
     """Return the sha256 of a pipeline's float networks, by "depth" and "inpaint"."""
     return loaded_weights(build_program(config, LANDSCAPE.height, LANDSCAPE.width))
+
+
+def _has_embedded(here: Mapping[str, str]) -> bool:
+    """Say whether the package has a recipe of networks with these digests."""
+    embedded = embedded_path(_EMBEDDED[0])
+    return embedded.is_file() and Recipe.read(embedded).weights == here
 
 
 def _check_names(config: PipelineConfig, recipe: Recipe, path: Path) -> None:

@@ -7,6 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from ..blocks import conv_unit, upsample2
+from ..layering.ramp import unit
 from ..layering.soft import Gap
 from ..weights.store import load_embedded
 from .protocol import inpaint_networks
@@ -51,7 +52,7 @@ class PocketInpaint(nn.Module):
         known = F.avg_pool2d(gap.context, 2)
         # Averaged with the context as weight, so that nothing else leaks over the half-size pixel.
         held = F.avg_pool2d(color * gap.context, 2) / known.clamp(min=0.05)
-        fill = push_pull(held.clamp(0.0, 1.0), known, self.levels)
+        fill = push_pull(unit(held), known, self.levels)
         plan = torch.cat([gap.source, gap.occupancy], dim=1)
         features = [self.enter(torch.cat([fill * 2.0 - 1.0, known, F.avg_pool2d(plan, 2)], dim=1))]
         for down in self.downs:

@@ -240,6 +240,7 @@ def test_what_is_no_tflite_is_refused(tmp_path, content, program, recipe):
         read_scales("tflite", path, expected_slots(program, recipe, "depth", 64, 64))
 
 
+@pytest.mark.slow
 def test_the_pocket_program_turns_its_layout_a_few_times_only(tmp_path):
     # Chosen greedily, as for so many operations litert-torch would, int8 had 330 transpositions more.
     size, config = ProgramSize(64, 96), PipelineConfig()

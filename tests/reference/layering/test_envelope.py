@@ -111,7 +111,7 @@ def test_gain_is_at_most_one(field_of, seed, kind, change, slope, spiky):
     slope=st.floats(0.01, 0.4),
 )
 def test_the_source_never_jumps(field_of, seed, kind, change, slope):
-    # The bound of the docstring, 1 + (2 + 2·4)/0.25; the far side of one pixel or another would jump by up to 1.
+    # The bound of the docstring, 1 + (2 + 2·4)/0.25; D of the one or the other winner would jump by up to 1.
     field = field_of(kind, seed, 24, 32)
     signs = np.sign(np.random.default_rng(seed + 1).standard_normal(field.shape))
     moved = np.clip(field + change * signs, 0, 1).astype(np.float32)

@@ -9,12 +9,12 @@ import torch
 
 from .shift import both_ways
 
-# What comes in over the border never wins a minimum: disparity is at most 1, that of `lower_envelope`'s second
-# envelope at most 1 + NEAR_PENALTY.
+# What comes in over the border never wins a minimum: disparity is at most 1, and what `lower_envelope` makes
+# its second envelope of at most 1 + NEAR_PENALTY.
 OUTSIDE = 8.0
 
-# r and k of `lower_envelope`. A smaller r makes a shorter way from one far side to another; a larger k carries
-# a far side level nearer to the end of its reach.
+# r and k of `lower_envelope`. With a smaller r the source passes sooner from one far side to another; with a
+# larger k a far side is level nearer to the end of its reach.
 STEEPER_BY = 0.25
 NEAR_PENALTY = 4.0
 

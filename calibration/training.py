@@ -11,6 +11,7 @@ from ..reference.config import LayeringConfig
 from ..reference.errors import InputError
 from ..reference.sizes import LANDSCAPE, ProgramSize
 from .mixture import Source
+from .sources import folder_photos
 
 if TYPE_CHECKING:
     from ..reference.depth.pocket import PocketDepth
@@ -85,16 +86,24 @@ def train_pocket_inpaint(
     batch: int,
     config: "TrainingConfig",
     start: Path | None = None,
+    photos: Path | None = None,
     overwrite: bool = False,
 ) -> dict[str, float]:
-    """Train pocket inpainting on scenes and cut-outs and write its weights; see `train_pocket_depth`."""
+    """Train pocket inpainting on scenes and cut-outs and write its weights; see `train_pocket_depth`.
+
+    Args:
+        photos: folder of photos that cut-outs are filled from, beside the bundled ones; see `hidden_batches`.
+    """
     from ..reference.layering.soft import SoftLayering
     from ..reference.training.inpaint import train_inpaint
+    from .hidden import hidden_batches
 
+    if photos is not None:
+        folder_photos(photos)
     # The parallax in pixels is that of the program on the phone, whatever the size of the scenes.
     layering = SoftLayering(LayeringConfig(), max(LANDSCAPE.height, LANDSCAPE.width))
     return train_inpaint(
-        lambda step: _in_the_background(lambda: _inpainting_batches(config.seed, batch, size, step)),
+        lambda step: _in_the_background(lambda: hidden_batches(config.seed, batch, size, photos, step)),
         size.height,
         size.width,
         layering,
@@ -124,17 +133,6 @@ def parse_sources(folders: Sequence[str], scenes: float) -> list[Source]:
     if not sources:
         raise InputError("nothing to learn from: give --rendered or --photos, or a share of --scenes above 0")
     return sources
-
-
-def _inpainting_batches(seed: int, batch: int, size: ProgramSize, start: int) -> Batches:
-    """Scenes and cut-outs in turn, whose hidden part is a real photo."""
-    from .scenes.cutouts import cutout_batches
-    from .scenes.scene import scene_batches
-
-    begin = start // 2
-    scenes = scene_batches(seed, batch, size.height, size.width, start=begin)
-    cutouts = cutout_batches(seed, batch, size.height, size.width)
-    return chain.from_iterable(zip(scenes, islice(cutouts, begin, None), strict=True))
 
 
 def _evaluation(size: ProgramSize, development: Path | None) -> "Callable[[PocketDepth], dict[str, float]]":

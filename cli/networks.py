@@ -27,7 +27,10 @@ def train(
         list[str] | None,
         typer.Option(help="depth: folder of shards of photos with disparity; DIR or DIR=SHARE; repeatable."),
     ] = None,
-    photos: Annotated[Path | None, typer.Option(help="depth: folder of photos for --teacher.")] = None,
+    photos: Annotated[
+        Path | None,
+        typer.Option(help="Folder of photos. depth: for --teacher; inpaint: to fill cut-outs from."),
+    ] = None,
     photos_share: Annotated[float, typer.Option(min=0, help="depth: share of --photos.")] = 1.0,
     teacher: Annotated[
         str | None, typer.Option(help="depth: network whose disparity of --photos is learnt.")
@@ -59,7 +62,7 @@ def train(
     if stage == "inpaint":
         if int8_weights:
             raise InputError("--int8-weights is for depth: inpainting is calibrated as it is")
-        means = train_pocket_inpaint(output, views, batch, config, start, overwrite)
+        means = train_pocket_inpaint(output, views, batch, config, start, photos, overwrite)
     else:
         folders = [*(rendered or [])]
         if (photos is None) != (teacher is None):

@@ -75,6 +75,10 @@ def test_help_names_every_verb(tmp_path: Path) -> None:
         (["train", "sharpness", "-o", "x.safetensors"], "sharpness"),
         (["train", "depth", "--int8-weights", "-o", "x.safetensors"], "--start"),
         (["train", "inpaint", "--int8-weights", "-o", "x.safetensors"], "--int8-weights"),
+        (
+            ["train", "inpaint", "--photos", "nosuch", "-o", "x.safetensors"],
+            "photo folder nosuch does not exist",
+        ),
     ],
 )
 def test_bad_input_is_one_line_and_exit_2(

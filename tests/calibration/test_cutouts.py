@@ -1,7 +1,8 @@
 """Cut-outs hide real photos, and the truth about them is whole."""
 
 import numpy as np
-from ldikit.calibration.scenes.cutouts import cutout_batches, make_cutouts
+from ldikit.calibration.scenes.cutouts import make_cutouts
+from PIL import Image
 
 
 def test_a_seed_gives_the_same_scene_and_another_seed_another() -> None:
@@ -37,11 +38,9 @@ def test_what_is_hidden_goes_on_as_one_picture() -> None:
     assert depth.max() >= 2
 
 
-def test_batches_hold_what_training_needs() -> None:
-    batch = next(cutout_batches(7, 2, 32, 64))
-    assert {name: array.shape for name, array in batch.items()} == {
-        "photo": (2, 3, 32, 64),
-        "color": (2, 3, 3, 32, 64),
-        "disparity": (2, 3, 1, 32, 64),
-        "occupancy": (2, 3, 1, 32, 64),
-    }
+def test_pictures_that_are_given_fill_everything() -> None:
+    red = Image.new("RGB", (120, 90), (200, 0, 0))
+    for index in range(4):
+        scene = make_cutouts([6, index], 48, 64, pictures=[red])
+        assert scene.color[:, 1:].max() == 0
+        assert scene.color[:, 0].min() > 0.3

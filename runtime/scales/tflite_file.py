@@ -135,7 +135,7 @@ class _Graph:
             if kind == "QUANTIZE" and self._feeds_only(operation, "CONCATENATION"):
                 held.append(operation)
                 continue
-            if kind == "QUANTIZE" and joined() and self._feeds(operation, "CONCATENATION"):
+            if kind == "QUANTIZE" and joined() and self._is_joined(operation):
                 continue
             if kind == "CONCATENATION":
                 if place(len(held)) == "cat":
@@ -150,9 +150,17 @@ class _Graph:
         users = self.takers.get(operation.outputs[0], [])
         return bool(users) and all(self.kind(user) == kind for user in users)
 
-    def _feeds(self, operation: Any, kind: str) -> bool:
-        """Say whether something of one kind takes an operation's result."""
-        return any(self.kind(user) == kind for user in self.takers.get(operation.outputs[0], []))
+    def _is_joined(self, operation: Any) -> bool:
+        """Say whether a concatenation takes an operation's result, as it is or moved (padded, say)."""
+        waiting, seen = [operation], {id(operation)}  # a damaged file may go round in circles
+        while waiting:
+            for user in self.takers.get(waiting.pop().outputs[0], []):
+                if self.kind(user) == "CONCATENATION":
+                    return True
+                if self.kind(user) in _MOVING and id(user) not in seen:
+                    seen.add(id(user))
+                    waiting.append(user)
+        return False
 
     def computing(self, rounding: Any) -> Any:
         """Return the operation whose result is rounded: itself where it gives int8."""

@@ -63,13 +63,16 @@ class File:
         return path
 
 
-def test_operands_of_a_rounded_concatenation_are_no_places(tmp_path):
+@pytest.mark.parametrize("padded", [False, True])
+def test_operands_of_a_rounded_concatenation_are_no_places(tmp_path, padded):
     """A network whose input is a concatenation of float planes, one of which is used by itself as well."""
     file = File()
     plane, context = file.tensor(), file.tensor()
     operands = [file.add("QUANTIZE", [one], 0.5, -3) for one in (plane, context)]
     # What the network takes out of its input, the converter takes from the operand.
     mask = file.add("DEQUANTIZE", [operands[1]])
+    if padded:
+        operands = [file.add("PAD", [one], 0.5, -3) for one in operands]
     joined = file.add("CONCATENATION", operands, 0.5, -3)
     weight = file.tensor(0.25, data=[1])
     file.add("CONV_2D", [joined, weight], 0.125, 7)

@@ -23,6 +23,17 @@ from .inpaint.protocol import inpaint_networks
 from .inpaint.shih.files import shih_files, shih_folder, shih_from
 from .weights.store import load_weights
 
+# What is told apart by its path.
+_BY_PATH = {
+    "depth": (
+        "the .safetensors of pocket, the .pt of midas-small, the folder of tiefenrausch's two .pb files, or "
+        "a folder with the config.json of transformers"
+    ),
+    "inpainting": (
+        "the .safetensors of pocket, the folder of shih's color-model and depth-model, or the .pt of migan"
+    ),
+}
+
 
 def depth_network(name: str, height: int, width: int) -> nn.Module:
     """Return the depth network `name` for one size: a registered name, or the path of weights.
@@ -108,6 +119,8 @@ def _check_path(name: str, kind: str, known: list[str]) -> None:
             "give a file that exists"
         )
     if Path(name).suffix != ".safetensors":
+        if Path(name).exists():
+            raise InputError(f"{name} is not known as weights for {kind}: give {_BY_PATH[kind]}")
         raise InputError(
             f"unknown {kind} network {name!r}: give one of {', '.join(known)}, "
             "or the path of weights that exist"

@@ -102,6 +102,8 @@ def test_views_of_other_arrays_and_read_only_ones_are_photos() -> None:
         ({"device": "tricorder"}, "no device 'tricorder'"),
         ({"depth": "nosuch"}, "unknown depth network 'nosuch'"),
         ({"inpaint": "nosuch"}, "unknown inpainting network 'nosuch'"),
+        ({"depth": __file__}, r"test_api\.py is not known as weights for depth: give the \."),
+        ({"inpaint": __file__}, r"test_api\.py is not known as weights for inpainting: give the \."),
     ],
 )
 def test_a_reference_that_cannot_be_made(options: dict[str, str], words: str) -> None:

@@ -1,6 +1,10 @@
 """Depth networks in the layout of the library transformers: `hf:NAME`, or a folder of config and weights."""
 
 import json
+import logging
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -120,9 +124,15 @@ def load_transformers(source: str, height: int, width: int) -> nn.Module:
     if not source.startswith(HUB_PREFIX):
         _check_folder(Path(source))
     try:
-        from transformers import AutoConfig, AutoModelForDepthEstimation
+        with _quiet():
+            return _load(source, place, height, width)
     except ModuleNotFoundError as error:
         raise MissingExtraError("transformers", "transformers", f"the depth network {source}") from error
+
+
+def _load(source: str, place: str, height: int, width: int) -> nn.Module:
+    from transformers import AutoConfig, AutoModelForDepthEstimation
+
     try:
         _check_config(source, place)
         config = AutoConfig.from_pretrained(place, trust_remote_code=False)
@@ -137,6 +147,8 @@ def load_transformers(source: str, height: int, width: int) -> nn.Module:
             trust_remote_code=False,
             use_safetensors=True,
             dtype=torch.float32,
+            # They are refused below, all of them, instead of the first by a table of many lines.
+            ignore_mismatched_sizes=True,
             output_loading_info=True,
         )
         normalisation = _normalisation(place)
@@ -144,9 +156,7 @@ def load_transformers(source: str, height: int, width: int) -> nn.Module:
         raise
     except Exception as error:  # Whatever a broken config or an unreachable hub makes transformers raise.
         raise InputError(f"cannot read the depth network {source}: {_one_line(error)}") from error
-    lacking = sorted(key for key in info["missing_keys"] if not key.endswith(_UNUSED))
-    if lacking:
-        raise InputError(f"{source} holds weights of another network; missing: {', '.join(lacking)}")
+    _check_keys(source, info)
     return TransformersDepth(model.eval(), height, width, normalisation).eval().requires_grad_(False)
 
 
@@ -198,6 +208,45 @@ def _read_json(place: str, name: str, needed: bool) -> dict[str, Any]:
     if not isinstance(read, dict):
         raise InputError(f"{found} is no JSON object")
     return read
+
+
+def _check_keys(source: str, info: Mapping[str, Any]) -> None:
+    """Refuse weights of another network, by what transformers says of every key that does not fit."""
+    shapes = (
+        f"{key} is {tuple(given)}, not {tuple(wanted)}"
+        for key, given, wanted in sorted(info["mismatched_keys"])
+    )
+    groups = {
+        "missing": sorted(key for key in info["missing_keys"] if not key.endswith(_UNUSED)),
+        "unexpected": sorted(info["unexpected_keys"]),
+        "of another shape": list(shapes),
+    }
+    problems = [f"{name}: {', '.join(keys)}" for name, keys in groups.items() if keys]
+    if problems:
+        raise InputError(f"{source} holds weights of another network; {'; '.join(problems)}")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep transformers, and torchao that it imports, from warnings and tables: what is wrong is raised.
+
+    Its progress bars, those of a download among them, stay on a terminal alone.
+    """
+    disabled = logging.root.manager.disable
+    logging.disable(max(disabled, logging.WARNING))
+    try:
+        from transformers.utils import logging as theirs
+
+        bars = theirs.is_progress_bar_enabled()
+        if not sys.stderr.isatty():
+            theirs.disable_progress_bar()
+        try:
+            yield
+        finally:
+            if bars:
+                theirs.enable_progress_bar()
+    finally:
+        logging.disable(disabled)
 
 
 def _check_size(source: str, size: int) -> None:

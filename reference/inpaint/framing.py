@@ -44,6 +44,14 @@ class Border:
         # A padding by nothing would still be an operation.
         return F.pad(planes, sides) if any(sides) else planes
 
+    def join(self, *planes: torch.Tensor) -> torch.Tensor:
+        """(N, C, H, W) each → side by side, with the border.
+
+        Joined after padding: what a network takes in is the same operation at every size, so that one int8
+        recipe names it for all sizes.
+        """
+        return torch.cat([self.add(plane) for plane in planes], dim=1)
+
     def remove(self, planes: torch.Tensor) -> torch.Tensor:
         """(N, C, …) with the border → (N, C, H, W)."""
         if not any((self.left, self.right, self.top, self.bottom)):

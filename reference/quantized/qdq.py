@@ -37,7 +37,10 @@ def quantize_graph(graph: fx.GraphModule, recipe: NetworkRecipe, folded: bool = 
         warnings.simplefilter("ignore")
         from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
-        prepared = prepare_pt2e(copy.deepcopy(graph), _recipe_quantizer(points, recipe))
+        copied = copy.deepcopy(graph)
+        if not folded:
+            _round_weights(copied, points, recipe)
+        prepared = prepare_pt2e(copied, _recipe_quantizer(points, recipe))
         quantized: fx.GraphModule = convert_pt2e(prepared, fold_quantize=folded)
     drop_idle_limits(quantized)
     return quantized.requires_grad_(False)
@@ -80,6 +83,21 @@ def _same_names(kind: str, wanted: set[str], given: set[str]) -> None:
         if names
     ]
     raise InputError(f"the recipe is of another network: {kind} {'; '.join(parts)}")
+
+
+def _round_weights(graph: fx.GraphModule, points: Points, recipe: NetworkRecipe) -> None:
+    """Put the float weights of int8 layers on their steps, in place.
+
+    A weight in the middle between two steps is rounded to the even one by torch and away from zero by the
+    converter of TFLite. Weights that were published in int8 have many, wherever their largest is 254 steps.
+    """
+    steps = torch.ops.quantized_decomposed
+    for node in graph.graph.nodes:
+        if node.name in points.weights:
+            weight, scales = weight_of(graph, node), torch.tensor(recipe.weights[points.weights[node.name]])
+            form = (scales, torch.zeros_like(scales, dtype=torch.int64), 0, -INT8_MAX, INT8_MAX, torch.int8)
+            rounded = steps.quantize_per_channel(weight.detach(), *form)
+            weight.data.copy_(steps.dequantize_per_channel(rounded, *form))
 
 
 class _quiet_torchao:  # noqa: N801 (a context manager, used like a function)

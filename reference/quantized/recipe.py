@@ -24,7 +24,8 @@ class ActivationScale:
 
     Attributes:
         scale, zero_point: per tensor, asymmetric; the scale a float32 number, as every format stores it.
-        low, high: the range that they came from.
+        low, high: the range that they came from, rounded to float32 numbers: a recipe is the same, and has
+            the same hash, when it is read again.
         observer: what found the range.
     """
 
@@ -33,6 +34,10 @@ class ActivationScale:
     low: float
     high: float
     observer: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "low", _single(self.low))
+        object.__setattr__(self, "high", _single(self.high))
 
 
 @dataclass(frozen=True)
@@ -190,8 +195,8 @@ def _activation(raw: Mapping[str, Any], where: str) -> ActivationScale:
     return ActivationScale(
         _scale(raw["scale"], where),
         zero_point,
-        _single(raw["low"]),
-        _single(raw["high"]),
+        float(raw["low"]),
+        float(raw["high"]),
         str(raw["observer"]),
     )
 

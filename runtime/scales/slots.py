@@ -14,7 +14,7 @@ from ...reference.program import PhotoToLDI
 from ...reference.quantized.points import find_points
 from ...reference.quantized.program import network_graphs
 from ...reference.quantized.recipe import Recipe
-from ...reference.quantized.trace import ACTIVATIONS
+from ...reference.quantized.trace import ACTIVATIONS, ATEN
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class Slot:
         name: of the tensor or layer in the recipe.
         operation: of an activation: the ATen operation that has to be computed in int8 and gives it, such as
             "conv2d" or "add"; "" where a float result is only rounded. Of a weight: "".
+        joined: of an activation: what is only rounded is a concatenation; TFLite then rounds its operands.
     """
 
     network: str
@@ -35,6 +36,7 @@ class Slot:
     kind: str
     name: str
     operation: str = ""
+    joined: bool = False
 
     def __str__(self) -> str:
         call = f" (call {self.call + 1})" if self.call else ""
@@ -90,7 +92,7 @@ def expected_slots(program: PhotoToLDI, recipe: Recipe, stage: str, height: int,
             points = find_points(graph, held.float_layers, held.weight_only_layers)
             nodes = list(graph.graph.nodes)
             tensors = [
-                (points.activations[node.name], _operation(node) if node.name in points.operations else "")
+                (points.activations[node.name], *_giving(node, node.name in points.operations))
                 for node in nodes
                 if node.name in points.activations
             ]
@@ -100,9 +102,9 @@ def expected_slots(program: PhotoToLDI, recipe: Recipe, stage: str, height: int,
             )
     return Slots(
         tuple(
-            Slot(network, call, "activation", name, operation)
+            Slot(network, call, "activation", *tensor)
             for network, call in calls
-            for name, operation in by_network[network][0]
+            for tensor in by_network[network][0]
         ),
         tuple(
             Slot(network, call, "weight", layer)
@@ -112,10 +114,15 @@ def expected_slots(program: PhotoToLDI, recipe: Recipe, stage: str, height: int,
     )
 
 
-def _operation(node: fx.Node) -> str:
-    """Return the kind of a graph's node; an activation function that ends a layer is that layer."""
+def _giving(node: fx.Node, in_int8: bool) -> tuple[str, bool]:
+    """Return `Slot.operation` and `Slot.joined` of a graph's node.
+
+    An activation function that ends a layer is that layer.
+    """
+    if not in_int8:
+        return "", node.target == ATEN.cat.default
     computing = node.all_input_nodes[0] if node.target in ACTIVATIONS else node
-    return str(computing.target).split(".")[1]
+    return str(computing.target).split(".")[1], False
 
 
 def check_count(what: str, found: int, slots: tuple[Slot, ...], source: object) -> None:

@@ -116,7 +116,7 @@ class _Graph:
         """Return the operations that give the rounded tensors.
 
         Left out are moves that the converter added, and the roundings of a concatenation's operands where the
-        program rounds the concatenation.
+        program rounds the concatenation, even if something else takes such an operand too.
         """
         found: list[Any] = []
         held: list[Any] = []
@@ -125,12 +125,17 @@ class _Graph:
             index = len(found) + after
             return slots.activations[index].operation if index < len(slots.activations) else ""
 
+        def joined() -> bool:
+            return len(found) < len(slots.activations) and slots.activations[len(found)].joined
+
         for operation in self.operations:
             if self.type(operation.outputs[0]) != "INT8":
                 continue
             kind = self.kind(operation)
             if kind == "QUANTIZE" and self._feeds_only(operation, "CONCATENATION"):
                 held.append(operation)
+                continue
+            if kind == "QUANTIZE" and joined() and self._is_joined(operation):
                 continue
             if kind == "CONCATENATION":
                 if place(len(held)) == "cat":
@@ -144,6 +149,18 @@ class _Graph:
         """Say whether all that takes an operation's result is of one kind."""
         users = self.takers.get(operation.outputs[0], [])
         return bool(users) and all(self.kind(user) == kind for user in users)
+
+    def _is_joined(self, operation: Any) -> bool:
+        """Say whether a concatenation takes an operation's result, as it is or moved (padded, say)."""
+        waiting, seen = [operation], {id(operation)}  # a damaged file may go round in circles
+        while waiting:
+            for user in self.takers.get(waiting.pop().outputs[0], []):
+                if self.kind(user) == "CONCATENATION":
+                    return True
+                if self.kind(user) in _MOVING and id(user) not in seen:
+                    seen.add(id(user))
+                    waiting.append(user)
+        return False
 
     def computing(self, rounding: Any) -> Any:
         """Return the operation whose result is rounded: itself where it gives int8."""

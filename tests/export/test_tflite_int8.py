@@ -99,7 +99,12 @@ def make_recipe(program: PhotoToLDI, photo: torch.Tensor) -> Recipe:
 @pytest.fixture(scope="module")
 def program() -> PhotoToLDI:
     torch.manual_seed(1)
-    return PhotoToLDI(SmallDepth(), SoftLayering(LayeringConfig(), 64), NoPaint(), 2).eval()
+    depth = SmallDepth()
+    # Every weight lies in the middle between two steps of 2⁻⁹.
+    odd = 2 * torch.randint(-64, 64, depth.down.weight.shape) + 1
+    odd[:, 0, 0, 0] = 254
+    depth.down.weight.data.copy_(odd * 2.0**-10)
+    return PhotoToLDI(depth, SoftLayering(LayeringConfig(), 64), NoPaint(), 2).eval()
 
 
 @pytest.fixture(scope="module")
@@ -213,6 +218,20 @@ def test_weights_stay_int8_in_the_file(export):
     sizes = sorted(len(data) for data in held if data is not None)
     shapes = {"enter": 288, "depthwise": 72, "down": 576, "lateral": 64, "top": 64}
     assert sizes == sorted(shapes[layer] for layer in own.network("depth").weights)
+
+
+def test_weights_are_rounded_as_in_torch(export, program):
+    _, _, _, path = export
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0)
+    held = [
+        model.buffers[t.buffer].data for t in model.subgraphs[0].tensors if t.type == schema.TensorType.INT8
+    ]
+    (codes,) = [bytes(bytearray(data)) for data in held if data is not None and len(data) == 576]
+    found = np.frombuffer(codes, np.int8).reshape(8, 3, 3, 8).transpose(0, 3, 1, 2)
+    # Halves go to the even neighbour.
+    assert np.array_equal(found, np.rint(program.depth.network.down.weight.detach().numpy() * 512))
 
 
 def test_names_are_those_of_operations(export):

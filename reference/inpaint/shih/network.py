@@ -63,8 +63,8 @@ class ShihInpaint(nn.Module):
         share = context.mean(dim=(2, 3), keepdim=True).clamp(min=SMALLEST_CONTEXT)
         mean = (log_depth * context).mean(dim=(2, 3), keepdim=True) / share
         hole = closed(context, gap.unknown)
-        planes = torch.cat([(log_depth - mean) * context, edges, context, hole], dim=1)
-        painted = self.border.remove(self.depth(self.border.add(planes))) + mean
+        planes = self.border.join((log_depth - mean) * context, edges, context, hole)
+        painted = self.border.remove(self.depth(planes)) + mean
         nearer = torch.exp(-painted.clamp(-math.log(SCALE), -math.log(FARTHEST))) / SCALE
         # What is farther than the networks know was drawn nearer for them: as far back again.
         return nearer - F.relu(FARTHEST / SCALE - source)
@@ -77,8 +77,8 @@ class ShihInpaint(nn.Module):
             color = F.avg_pool2d(color, self.factor)
             # Published: a reduced frame has no edges.
             edges = torch.zeros_like(context)
-        planes = torch.cat([color * context, edges, context, closed(context, unknown)], dim=1)
-        painted = torch.sigmoid(self.color_border.remove(self.color(self.color_border.add(planes))))
+        planes = self.color_border.join(color * context, edges, context, closed(context, unknown))
+        painted = torch.sigmoid(self.color_border.remove(self.color(planes)))
         if self.factor > 1:
             painted = F.interpolate(
                 painted, scale_factor=float(self.factor), mode="bilinear", align_corners=False

@@ -117,19 +117,27 @@ def test_neither_bicubic_resizing_nor_a_mask_is_exported(folder, photo):
     assert not any("bicubic" in name or "where" in name for name in operations)
 
 
-def test_missing_weights_are_named(folder):
+def test_weights_of_another_network_are_named_in_one_line(folder, capfd):
     from safetensors.torch import load_file, save_file
 
     weights = load_file(folder / "model.safetensors")
-    del weights["head.conv1.bias"]
+    del weights["head.conv1.bias"], weights["head.conv2.bias"]
+    weights |= {"more": torch.zeros(1), "head.conv3.bias": torch.zeros(2)}
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
-    with pytest.raises(InputError, match=r"another network; missing: head\.conv1\.bias$"):
+    capfd.readouterr()
+    with pytest.raises(InputError) as caught:
         load_transformers(str(folder), 64, 96)
+    assert str(caught.value) == (
+        f"{folder} holds weights of another network; missing: head.conv1.bias, head.conv2.bias; "
+        "unexpected: more; of another shape: head.conv3.bias is (2,), not (1,)"
+    )
+    # transformers itself would print a table and a progress bar.
+    assert "".join(capfd.readouterr()) == ""
 
 
-def test_weights_of_other_shapes_are_refused(folder):
+def test_a_config_of_other_shapes_is_refused(folder):
     change_config(folder, head_hidden_size=16)
-    with pytest.raises(InputError, match="cannot read the depth network"):
+    with pytest.raises(InputError, match=r"of another shape: head\.conv2\.bias is \(8,\), not \(16,\)"):
         load_transformers(str(folder), 64, 96)
 
 

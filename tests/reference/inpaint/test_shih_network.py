@@ -14,6 +14,8 @@ from ldikit.reference.inpaint.shih.unet import color_unet, depth_unet
 from ldikit.reference.layering.soft import Gap, SoftLayering
 from ldikit.reference.pipeline import as_ldi
 from ldikit.reference.program import PhotoToLDI
+from ldikit.reference.quantized.points import find_points
+from ldikit.reference.quantized.trace import trace
 from torch import nn
 
 H, W = 64, 96
@@ -39,6 +41,18 @@ def a_gap(height=H, width=W):
     context[..., :40], context[..., 40] = 1, 0.25
     hole[..., 41:60], hole[..., 40] = 1, 0.75
     return Gap(source + 0.1, source, hole, hole, context)
+
+
+def test_one_recipe_names_the_tensors_of_every_size():
+    # With a border, without, and with the colour on half the frame.
+    sizes = (H, W), (128, 128), (768, 1024)
+    tensors = []
+    for height, width in sizes:
+        network = ShihInpaint(height, width, depth_unet(NARROW), color_unet(NARROW)).eval()
+        graph = trace(network, "inpaint", height, width)
+        tensors.append(set(find_points(graph).activations.values()))
+    assert tensors[0] == tensors[1] == tensors[2]
+    assert {"cat", "cat.1"} <= tensors[0]
 
 
 def test_depth_sees_the_far_side_as_log_depth_of_zero_mean():

@@ -129,6 +129,24 @@ def test_it_computes_what_rounding_by_hand_gives(
     assert holds_int8 == folded
 
 
+def test_weights_in_the_middle_between_steps_fall_as_in_torch(graph: fx.GraphModule) -> None:
+    graph = copy.deepcopy(graph)
+    points = find_points(graph)
+    (node,) = [n for n in graph.graph.nodes if points.layers.get(n.name) == "coarse"]
+    weight = weight_of(graph, node)
+    # Steps of 2: 1 and 5 lie between 0 and 2, and between 4 and 6.
+    weight.data.zero_()[:, 0, 0] = torch.tensor([254.0, 1.0, 5.0])
+    activations = {
+        name: ActivationScale(0.5, 0, -64.0, 63.5, "given") for name in points.activations.values()
+    }
+    scales = {"enter.0": (1.0,) * 4, "coarse": (2.0,) * 4}
+    recipe = NetworkRecipe(activations, scales, dict(points.float_layers))
+    quantized = quantize_graph(graph, recipe, folded=False)
+    (held,) = [p for p in quantized.parameters() if p.shape == weight.shape and p.abs().max() == 254]
+    assert held[0, 0, 0].tolist() == [254.0, 0.0, 4.0]
+    assert weight[0, 0, 0].tolist() == [254.0, 1.0, 5.0], "the graph is left as it is"
+
+
 def test_weights_alone(graph: fx.GraphModule, recipe: NetworkRecipe) -> None:
     light = dict.fromkeys(recipe.weights, "light")
     quantized = quantize_graph(graph, NetworkRecipe({}, recipe.weights, recipe.float_layers, light))

@@ -27,10 +27,8 @@ class Likeness:
         self.after = torch.exp(squared * (-0.5 / COLOR_SIGMA**2))
         # How alike two pixels are is the same from either of them.
         self.before = both_ways(self.after, spacing, axis, 0.0)[0]
-        # Divided once for all planes and rounds; at least 1/3.
-        self.share = 1.0 / (1.0 + self.before + self.after)
 
     def average(self, plane: torch.Tensor) -> torch.Tensor:
         """Average each pixel of (N, 1, H, W) with both neighbours, by how alike they are; gain ≤ 1."""
         before, after = both_ways(plane, self.spacing, self.axis, 0.0)
-        return (plane + self.before * before + self.after * after) * self.share
+        return (plane + self.before * before + self.after * after) / (1.0 + self.before + self.after)

@@ -13,6 +13,7 @@ from .protocol import Converted, exporters
 from .stages import StageProgram
 from .substitutions import replacements
 from .tflite_int8 import faithful_conversion, int8_config
+from .tflite_layout import planes_apart
 from .tflite_shields import shielded
 from .wrappers import ChannelsLast, channels_last_spec
 
@@ -42,7 +43,7 @@ def export_tflite(stage: StageProgram, targets: Mapping[str, Path]) -> list[Conv
     quantised = any(precision in RECIPE_PRECISIONS for precision in targets)
     if quantised:
         module = shielded(module)
-    with faithful_conversion():
+    with faithful_conversion(), planes_apart():
         model = litert_torch.convert(
             module, sample_kwargs=example, quant_config=int8_config() if quantised else None
         )

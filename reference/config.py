@@ -9,10 +9,10 @@ class LayeringConfig:
 
     # Largest parallax that the camera will make, as a fraction of the long side of the program's size.
     max_parallax: float = 0.05
-    # A gap of one slope s is a hidden strip of half a pixel at full parallax: below it nothing can be seen.
-    occupancy_start: float = 1.0
+    # A gap of one slope s is a hidden strip of half a pixel at full parallax; below half of it nothing counts
+    occupancy_start: float = 0.5
     # From there occupancy ramps from 0 to 1 while the gap to the layer in front grows by this many s.
-    occupancy_ramp: float = 2.0
+    occupancy_ramp: float = 1.5
     # Layer 0 fades where its slope on both sides is between these many s (see `visibility`).
     visibility_start: float = 2.0
     visibility_end: float = 6.0

@@ -2,9 +2,8 @@
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
-from ..blocks import upsample2
+from ..blocks import halved, upsample2
 from .likeness import Likeness
 
 # Pixels of the half-size photo between a pixel and its neighbours, one pass each, from wide to narrow. Edges
@@ -23,7 +22,7 @@ class EdgeRefinement(nn.Module):
 
     def forward(self, photo: torch.Tensor, disparity: torch.Tensor) -> torch.Tensor:
         """Refine disparity (N, 1, H, W) by its photo (N, 3, H, W) RGB in [0, 1]; H and W even."""
-        half, refined = F.avg_pool2d(photo, 2), F.avg_pool2d(disparity, 2)
+        half, refined = halved(photo), halved(disparity)
         for spacing in SPACINGS:
             for axis in (-1, -2):
                 refined = Likeness(half, spacing, axis).average(refined)

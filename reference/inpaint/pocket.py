@@ -4,10 +4,8 @@ import math
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
-from ..blocks import conv_unit, upsample2
-from ..layering.ramp import unit
+from ..blocks import conv_unit, halved, upsample2
 from ..layering.soft import Gap
 from ..weights.store import load_embedded
 from .protocol import inpaint_networks
@@ -49,20 +47,19 @@ class PocketInpaint(nn.Module):
 
     def forward(self, color: torch.Tensor, gap: Gap) -> tuple[torch.Tensor, torch.Tensor]:
         """Paint the hidden layer; see `InpaintNetwork`."""
-        known = F.avg_pool2d(gap.context, 2)
-        # Averaged with the context as weight, so that nothing else leaks over the half-size pixel.
-        held = F.avg_pool2d(color * gap.context, 2) / known.clamp(min=0.05)
-        fill = push_pull(unit(held), known, self.levels)
-        plan = torch.cat([gap.source, gap.occupancy], dim=1)
-        features = [self.enter(torch.cat([fill * 2.0 - 1.0, known, F.avg_pool2d(plan, 2)], dim=1))]
+        # Colour times context: so averaged, nothing else leaks over a pixel of half size.
+        seen = [color * gap.context, gap.context, gap.source, gap.occupancy]
+        halves = halved(torch.cat(seen, dim=1))
+        fill = push_pull(halves[:, :4], self.levels)
+        features = [self.enter(torch.cat([fill * 2.0 - 1.0, halves[:, 3:]], dim=1))]
         for down in self.downs:
             features.append(down(features[-1]))
         merged = self.widen(features.pop())
         for top, merge in zip(self.tops, self.merges, strict=True):
             merged = merge(features.pop() + upsample2(top(merged)))
         residual = self.head(merged)
-        # Disparity starts from nothing. Padded: concatenated zeros would be stored in the file as a plane.
-        painted = upsample2(F.pad(fill, (0, 0, 0, 0, 0, 1)) + residual)
+        # One plane of four channels grows in the time of one channel.
+        painted = upsample2(torch.cat([fill + residual[:, :3], residual[:, 3:]], dim=1))
         disparity = gap.source + DISPARITY_REACH * painted[:, 3:].clamp(-1.0, 1.0)
         return painted[:, :3], disparity
 

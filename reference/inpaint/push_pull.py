@@ -15,24 +15,24 @@ SATURATION = 0.25
 SMALLEST_WEIGHT = 1e-3
 
 
-def push_pull(color: torch.Tensor, weight: torch.Tensor, levels: int) -> torch.Tensor:
-    """Fill colour where `weight` is 0 from where it is 1.
+def push_pull(planes: torch.Tensor, levels: int) -> torch.Tensor:
+    """Fill colour where its weight is 0 from where it is 1.
 
     Args:
-        color: (N, C, H, W).
-        weight: (N, 1, H, W) in [0, 1], how well each pixel is known.
+        planes: (N, C + 1, H, W): C channels, each times the weight, and the weight itself in [0, 1]: how
+            well each pixel is known.
         levels: how many halvings.
 
     Returns:
-        (N, C, H, W): `color` where known, a smooth extension elsewhere.
+        (N, C, H, W): the colour where known, a smooth extension elsewhere.
     """
-    planes = [torch.cat([color * weight, weight], dim=1)]
+    pyramid = [planes]
     for _ in range(levels):
-        pooled = F.avg_pool2d(_even(planes[-1]), 2)
-        planes.append(pooled / pooled[:, -1:].clamp(min=SATURATION))
-    filled = planes.pop()
-    while planes:
-        finer = planes.pop()
+        pooled = F.avg_pool2d(_even(pyramid[-1]), 2)
+        pyramid.append(pooled / pooled[:, -1:].clamp(min=SATURATION))
+    filled = pyramid.pop()
+    while pyramid:
+        finer = pyramid.pop()
         filled = finer + (1.0 - finer[:, -1:]) * upsample_to(filled, finer)
     return filled[:, :-1] / filled[:, -1:].clamp(min=SMALLEST_WEIGHT)
 

@@ -4,11 +4,11 @@ from typing import NamedTuple
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from ..config import LayeringConfig
 from .envelope import lower_envelope, upper_envelope
 from .ramp import ramp
+from .shift import largest_around
 from .visibility import soft_visibility
 
 
@@ -51,8 +51,7 @@ class SoftLayering(nn.Module):
         """Find what lies hidden behind `disparity` (N, 1, H, W) in [0, 1]."""
         envelope, source = lower_envelope(disparity, self.slope)
         occupancy = ramp(disparity - envelope, self.occupancy_start, self.occupancy_end)
-        margin = self.edge_margin_px
-        unknown = F.max_pool2d(occupancy, 2 * margin + 1, stride=1, padding=margin)
+        unknown = largest_around(occupancy, [1] * self.edge_margin_px, 0.0)
         rise = upper_envelope(disparity, self.slope) - disparity
         beside_near = ramp(rise, self.occupancy_start, self.occupancy_end)
         context = torch.minimum(beside_near, 1.0 - unknown)

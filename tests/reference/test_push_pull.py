@@ -50,8 +50,8 @@ def fill(color, weight, levels):
 
 
 def run(color, weight, levels):
-    tensors = (torch.from_numpy(np.ascontiguousarray(a, np.float32))[None] for a in (color, weight))
-    return push_pull(*tensors, levels)[0].numpy()
+    planes = np.concatenate([color * weight, weight]).astype(np.float32)
+    return push_pull(torch.from_numpy(planes)[None], levels)[0].numpy()
 
 
 def known_pixels(seed, height, width, share, soft):

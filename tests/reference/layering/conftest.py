@@ -44,9 +44,9 @@ def source(disparity, slope):
     return envelope - 4 * (steeper - envelope)
 
 
-def occupancy(disparity, slope, ramp):
-    """The gap D − E above one slope, in units of `ramp` slopes, cut to [0, 1]."""
-    return np.clip((disparity - lower(disparity, slope) - slope) / (ramp * slope), 0, 1)
+def occupancy(disparity, slope, start, ramp):
+    """The gap D − E above `start` slopes, in units of `ramp` slopes, cut to [0, 1]."""
+    return np.clip((disparity - lower(disparity, slope) - start * slope) / (ramp * slope), 0, 1)
 
 
 def unknown(filled, margin):
@@ -61,10 +61,10 @@ def unknown(filled, margin):
     return found
 
 
-def context(disparity, slope, ramp, margin):
+def context(disparity, slope, start, ramp, margin):
     """Beside something nearer by the upper envelope, and not unknown."""
-    beside = np.clip((upper(disparity, slope) - disparity - slope) / (ramp * slope), 0, 1)
-    return np.minimum(beside, 1 - unknown(occupancy(disparity, slope, ramp), margin))
+    beside = np.clip((upper(disparity, slope) - disparity - start * slope) / (ramp * slope), 0, 1)
+    return np.minimum(beside, 1 - unknown(occupancy(disparity, slope, start, ramp), margin))
 
 
 def visibility(disparity, start, end):

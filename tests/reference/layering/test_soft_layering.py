@@ -19,14 +19,15 @@ def layer(field, long_side=512, config=CONFIG):
 
 def check(field, long_side, by_definition, config=CONFIG):
     slope = 0.5 / (config.max_parallax * long_side)
-    ramp, margin = config.occupancy_ramp, config.edge_margin_px
+    start, ramp, margin = config.occupancy_start, config.occupancy_ramp, config.edge_margin_px
     gap = layer(field, long_side, config)
     # What float32 leaves of the envelope (4e-6) is divided by the ramp.
     tolerance = 8e-6 / (ramp * slope)
-    occupancy = by_definition.occupancy(field, slope, ramp)
+    occupancy = by_definition.occupancy(field, slope, start, ramp)
     assert np.abs(gap.occupancy - occupancy).max() < tolerance
     assert np.abs(gap.unknown - by_definition.unknown(occupancy, margin)).max() < tolerance
-    assert np.abs(gap.context - by_definition.context(field, slope, ramp, margin)).max() < tolerance
+    context = by_definition.context(field, slope, start, ramp, margin)
+    assert np.abs(gap.context - context).max() < tolerance
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -65,7 +66,7 @@ def test_box_before_a_wall():
     away = np.maximum(12 - rows, rows - 31).clip(0) + np.maximum(20 - columns, columns - 39).clip(0)
     chess = np.maximum(np.maximum(12 - rows, rows - 31), np.maximum(20 - columns, columns - 39)).clip(0)
     assert (gap.context[chess <= 1] == 0).all()
-    expected = np.where(chess <= 1, 0, np.clip((0.5 - slope * away - slope) / (2 * slope), 0, 1))
+    expected = np.where(chess <= 1, 0, np.clip((0.5 - slope * away - 0.5 * slope) / (1.5 * slope), 0, 1))
     assert np.abs(gap.context - expected).max() < 1e-4
 
 
@@ -75,9 +76,8 @@ def test_middle_of_a_large_box_is_out_of_reach():
     # s = 0.078: the gap of 0.3 is used up after 3.84 pixels, so only the outer rings are occupied.
     row = gap.occupancy[24, 4:12]
     slope = 0.5 / (0.05 * 128)
-    assert row == pytest.approx(
-        np.clip((0.3 - slope * np.arange(1, 9) - slope) / (2 * slope), 0, 1), abs=1e-5
-    )
+    left = 0.3 - slope * np.arange(1, 9)
+    assert row == pytest.approx(np.clip((left - 0.5 * slope) / (1.5 * slope), 0, 1), abs=1e-5)
     assert row[3:].max() == 0
     assert (gap.source[8:40, 8:40] == np.float32(0.6)).all()
 
@@ -141,7 +141,7 @@ def test_gain_is_at_most_two_over_the_ramp(field_of, seed, kind, change, long_si
 def test_the_gain_is_reached():
     # Near up, far down by 0.0005, where the gap lies inside the ramp: the gap grows by 0.001.
     slope = 0.5 / (0.05 * 512)
-    field, inside = box(wall=0.3, near=0.3 + 3 * slope, size=1)
+    field, inside = box(wall=0.3, near=0.3 + 2 * slope, size=1)
     moved = field + np.where(inside, 0.0005, -0.0005).astype(np.float32)
     grown = (layer(moved).occupancy - layer(field).occupancy)[inside]
-    assert grown == pytest.approx(0.001 / (2 * slope), rel=1e-3)
+    assert grown == pytest.approx(0.001 / (1.5 * slope), rel=1e-3)

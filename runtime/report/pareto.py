@@ -66,7 +66,7 @@ def _scatter(title: str, label: str, points: Sequence[Point], cost: Callable[[Po
             across.place(cost(p)),
             upward.place(p.psnr or 0.0),
             "chosen" if p.chosen else "pass" if p.passed else "fail",
-            f"{p.label}: {p.floats} float layers, {cost(p):.3g}, {p.psnr:.2f} dB",
+            f"{p.label}; {cost(p):.3g}, {p.psnr:.2f} dB",
         )
         for p in points
     ]

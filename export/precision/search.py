@@ -38,7 +38,7 @@ class SearchResult:
         passed: whether it is inside the gates. False where not even all layers that may be float help: then
             the mixture that came closest is chosen.
         margin, spread, limits, float_mac: as given.
-        photos: names of those judged on.
+        photos: names of those judged on, changed ones (see `cases`) included.
         points: all that were tried, in order.
     """
 

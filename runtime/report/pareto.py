@@ -50,12 +50,12 @@ def scatters(points: Sequence[Point]) -> list[Scatter]:
         return []
     return [
         _scatter("View PSNR against size", "weights, MB", measured, lambda point: point.bytes / 1e6),
-        _scatter("View PSNR against time", "cost, int8 multiply-accumulates, M", measured, _cost),
+        _scatter("View PSNR against time", "cost, billion int8 multiply-accumulates", measured, _cost),
     ]
 
 
 def _cost(point: Point) -> float:
-    return point.cost / 1e6
+    return point.cost / 1e9
 
 
 def _scatter(title: str, label: str, points: Sequence[Point], cost: Callable[[Point], float]) -> Scatter:

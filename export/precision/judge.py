@@ -71,7 +71,7 @@ class SearchPoint:
 class Judge:
     """Judges mixtures, each once.
 
-    ꟻLIP takes three times as long as all else and has never been what fails first: it is left out until a
+    ꟻLIP takes three times as long as all else and on photos it seldom fails first: it is left out until a
     mixture is to be confirmed, and part of every judgement from then on.
 
     Args:

@@ -24,7 +24,7 @@ MARGIN = 0.1
 SPREAD = 4.0
 """Other photos are harder than those it saw: how many times the root mean square of what photos use of the
 gates' allowance another photo may use. Of nine mixtures of the pocket networks the worst of 19 photos used at
-most 2.7 times their root mean square, and that was at most 1.6 times the one of 18 cases of six other photos.
+most 2.6 times their root mean square, and that was at most 1.6 times the one of 18 cases of six other photos.
 """
 
 

@@ -135,7 +135,10 @@ def quantize(
         start = ready_recipe(config, recipe)
     found = search(config, start, samples, output, margin, overwrite).search
     chosen = found.chosen
-    say(f"{output}: {len(found.points)} mixtures tried on {len(found.photos)} photos; chosen: {chosen.label}")
+    say(
+        f"{output}: {len(found.points)} mixtures tried on {len(found.photos)} photos, changed ones "
+        f"included; chosen: {chosen.label}"
+    )
     say(
         f"{chosen.bytes:,} bytes of weights, {100 * chosen.used:.0f} % of the gates' allowance on the worst "
         f"photo; float: {', '.join(chosen.float_layers) or 'none but what always is'}"

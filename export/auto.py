@@ -24,7 +24,7 @@ AUTO = "auto"
 """As a precision: int8, of which a search chooses the layers that stay float."""
 
 JUDGED = 8
-"""Photos, or scenes, that the search judges on."""
+"""Photos, or scenes, that the search judges on, changed ones (`precision/cases.py`) not counted."""
 
 SEARCH_SEED = 1
 """Of the scenes that it judges on: others than those that calibrate."""

@@ -12,6 +12,7 @@ from ..reference.pipeline import build_program
 from ..reference.quantized.recipe import Recipe
 from ..reference.quantized.weights_file import write_weights
 from ..runtime.report.beside import SEARCH
+from .precision.cases import judged_on
 from .precision.search import MARGIN, SearchResult, search_precision
 from .precision.workbench import Workbench
 from .recipes import RECIPE, WEIGHTS, ReadyRecipe
@@ -50,7 +51,7 @@ def search_recipe(
     bench = Workbench(
         lambda height, width: build_program(config, height, width),
         start.recipe,
-        ((sample.name, sample.photo) for sample in judged),
+        judged_on([(sample.name, sample.photo) for sample in judged]),
         start.weights,
     )
     found = search_precision(bench, margin=margin)

@@ -1,7 +1,8 @@
 """Mixtures of int8 and float layers, judged on a workbench's photos, each once."""
 
 import logging
-from collections.abc import Mapping
+import math
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from ...reference.quantized.recipe import NetworkRecipe
@@ -37,10 +38,15 @@ class SearchPoint:
         float_layers: that it leaves wholly float beside those that always are, as "STAGE/LAYER".
         weight_only_layers: that compute in float with an int8 weight, those of the recipe included.
         bytes, cost: see `cost.Cost`.
-        view_psnr, gap_iou: worst photo of those judged; None where not measured.
+        view_psnr: worst photo; None where not measured on all.
+        gap_iou: worst photo of those judged; None where not measured.
         used: largest share of a gate's allowance, worst photo of those judged; 1 is the limit.
+        expected: share that other photos may use: `spread` times the root mean square of the photos' shares;
+            a lower bound of it where not all were judged.
         photos: how many were judged; fewer than all where the first ones already failed.
-        passed: inside all gates on all photos, the margin included.
+        judged: how far all of them were: "layers", "views" or "flip" (views, and ꟻLIP of them).
+        passed: inside the gates of that level on all photos, with what is expected of others, the margin
+            included.
     """
 
     label: str
@@ -51,17 +57,28 @@ class SearchPoint:
     view_psnr: float | None
     gap_iou: float | None
     used: float
+    expected: float
     photos: int
+    judged: str
     passed: bool
+
+    @property
+    def most(self) -> float:
+        """What is held against the gates: the worst of these photos, or what is expected of others."""
+        return max(self.used, self.expected)
 
 
 class Judge:
     """Judges mixtures, each once.
 
+    ꟻLIP takes three times as long as all else and on photos it seldom fails first: it is left out until a
+    mixture is to be confirmed, and part of every judgement from then on.
+
     Args:
         bench: the photos and the recipe.
         limits: by metric.
         most: share of a gate's allowance that may be used.
+        spread: see `SearchPoint.expected`.
         float_mac: cost of a float multiply-accumulate in int8 ones.
 
     Attributes:
@@ -69,29 +86,42 @@ class Judge:
         worst_at_first: worst scores of the first of them.
     """
 
-    def __init__(self, bench: Workbench, limits: Mapping[str, float], most: float, float_mac: float) -> None:
+    def __init__(
+        self, bench: Workbench, limits: Mapping[str, float], most: float, spread: float, float_mac: float
+    ) -> None:
         self.bench = bench
         self.limits = limits
         self.most = most
+        self.spread = spread
         self.points: dict[Mixture, SearchPoint] = {}
         self.worst_at_first: Scores = {}
         self._costs = bench.costs
         self._float_mac = float_mac
-        self._needs_views = any(metric.startswith("views.") for metric in limits)
+        views = any(metric.startswith("views.") for metric in limits)
+        self._level = Depth.VIEWS if views else Depth.LAYERS
         # Photos that used most of the allowance before are judged first: they are the first to fail.
         self._hardest = list(range(len(bench.photos)))
 
     def passes(self, mixture: Mixture, answer_only: bool = False) -> bool:
         """Say whether a mixture passes the gates; see `strategy.Test` for `answer_only`."""
-        if mixture not in self.points:
-            point = self.points[mixture] = self._judge(mixture, answer_only)
+        before = self.points.get(mixture)
+        if before is None or (before.passed and Depth[before.judged.upper()] < self._level):
+            label = _label(mixture, len(self.points)) if before is None else before.label
+            point = self.points[mixture] = self._judge(mixture, label, answer_only)
             logger.info(
-                "%s: %d bytes, %.0f %% of the gates' allowance used",
+                "%s: %d bytes, %.0f %% of the gates' allowance used, %.0f %% expected on other photos",
                 point.label,
                 point.bytes,
                 100 * point.used,
+                100 * point.expected,
             )
         return self.points[mixture].passed
+
+    def confirms(self, mixture: Mixture) -> bool:
+        """Say whether a mixture passes all gates; from now on `passes` judges by all of them too."""
+        if "views.flip" in self.limits:
+            self._level = Depth.FLIP
+        return self.passes(mixture)
 
     def cost(self, mixture: Mixture) -> Cost:
         """Return what a mixture costs."""
@@ -101,27 +131,38 @@ class Judge:
         """Return what all metrics together use of their allowance."""
         return sum(min(share, _MOST_COUNTED) for share in all_used(scores, self.limits).values())
 
+    def share(self, scores: Scores) -> float:
+        """Return the largest share of its allowance that a metric uses."""
+        return most_used(scores, self.limits)
+
+    def expected(self, shares: Collection[float], photos: int) -> float:
+        """Return what other photos may use, see `SearchPoint`, after some of `photos` were judged."""
+        return self.spread * math.sqrt(sum(share**2 for share in shares) / photos) if self.spread else 0.0
+
     def _networks(self, mixture: Mixture) -> dict[str, NetworkRecipe]:
         return self.bench.int8(dict.fromkeys(mixture.left_float, ""), dict.fromkeys(mixture.weight_only, ""))
 
     def _cost(self, networks: Mapping[str, NetworkRecipe]) -> Cost:
         return total_cost(self._costs, networks, self._float_mac)
 
-    def _judge(self, mixture: Mixture, answer_only: bool) -> SearchPoint:
-        networks = self._networks(mixture)
+    def _judge(self, mixture: Mixture, label: str, answer_only: bool) -> SearchPoint:
+        networks, photos = self._networks(mixture), len(self.bench.photos)
         found: dict[int, Scores] = {}
+        shares: dict[int, float] = {}
         for photo in self._hardest:
             found[photo] = self._scores(networks, photo, answer_only)
-            if answer_only and self._share(found[photo]) > self.most:
+            shares[photo] = self.share(found[photo])
+            if answer_only and max(shares[photo], self.expected(shares.values(), photos)) > self.most:
                 break
-        shares = {photo: self._share(scores) for photo, scores in found.items()}
         self._hardest.sort(key=lambda photo: -shares.get(photo, 0.0))
         worst = worst_scores(list(found.values()))
         self.worst_at_first = self.worst_at_first or worst
-        share = max(shares.values())
+        used, expected = max(shares.values()), self.expected(shares.values(), photos)
+        level = min(_level(scores) for scores in found.values())
+        whole = len(found) == photos
         cost = self._cost(networks)
         return SearchPoint(
-            _label(mixture, len(self.points)),
+            label,
             tuple(layer for layer in self.bench.layers if layer in mixture.left_float),
             tuple(
                 f"{stage}/{layer}"
@@ -131,25 +172,29 @@ class Judge:
             ),
             cost.bytes,
             cost.macs,
-            worst.get("views.psnr"),
+            worst["views.psnr"] if whole and level >= Depth.VIEWS else None,
             worst.get("ldi.gap_iou"),
-            share,
+            used,
+            expected,
             len(found),
-            len(found) == len(self.bench.photos) and share <= self.most,
+            level.name.lower(),
+            whole and max(used, expected) <= self.most,
         )
-
-    def _share(self, scores: Scores) -> float:
-        return most_used(scores, self.limits)
 
     def _scores(self, networks: Networks, photo: int, answer_only: bool) -> Scores:
         """Score one photo; what is costly only where what is cheap has not failed, or figures are wanted."""
-        scores = self.bench.score(networks, photo, Depth.LAYERS)
-        if not self._needs_views or (answer_only and self._share(scores) > self.most):
-            return scores
-        scores = self.bench.score(networks, photo, Depth.VIEWS)
-        if "views.flip" in self.limits and self._share(scores) <= self.most:
-            scores = self.bench.score(networks, photo, Depth.FLIP)
-        return scores
+
+        def enough(level: Depth, scores: Scores) -> bool:
+            return (answer_only or level == Depth.VIEWS) and self.share(scores) > self.most
+
+        return self.bench.score(networks, photo, self._level, enough)
+
+
+def _level(scores: Scores) -> Depth:
+    """Return how far a photo was scored."""
+    if "views.psnr" not in scores:
+        return Depth.LAYERS
+    return Depth.FLIP if "views.flip" in scores else Depth.VIEWS
 
 
 def _label(mixture: Mixture, number: int) -> str:

@@ -1,7 +1,7 @@
 """Photos on which many variants of a quantised pipeline are compared with its float reference, quickly.
 
-What all variants share is prepared once a photo: the reference's layers and views, and the depth network's
-float and int8 activations. A variant then computes only what differs from those.
+What all variants share is prepared once a photo: the reference's layers and views, and of the first photos
+the depth network's float and int8 activations. A variant then computes only what differs from those.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -41,6 +41,9 @@ Networks = Mapping[str, NetworkRecipe | None]
 Scores = dict[str, float | None]
 """By metric, named as the gates name it; `depth.mean_abs` is the mean error of disparity."""
 
+REMEMBERED = 8
+"""Photos, the first ones, whose activations are kept in memory: some 300 MB each at 384×512."""
+
 
 class Depth(IntEnum):
     """How far a variant is scored: each level costs several times what the one before does."""
@@ -49,6 +52,14 @@ class Depth(IntEnum):
     LAYERS = 1
     VIEWS = 2
     FLIP = 3
+
+
+Enough = Callable[[Depth, Scores], bool]
+"""Says of a level and the scores up to it that no further level is wanted."""
+
+
+# Of each camera the reference's view and the variant's.
+_Pairs = list[tuple[View, View]]
 
 
 @dataclass
@@ -98,7 +109,10 @@ class Workbench:
         self._programs: dict[tuple[int, int], PhotoToLDI] = {}
         self._sizes: dict[tuple[int, int], _Networks] = {}
         self._cameras = parity_cameras() if cameras is None else cameras
-        self._photos = [self._prepare(name, photo) for name, photo in track(photos, "preparing photos")]
+        self._photos = [
+            self._prepare(name, photo, index < REMEMBERED)
+            for index, (name, photo) in enumerate(track(photos, "preparing photos"))
+        ]
         if not self._photos:
             raise InputError("no photo to compare precisions on: give at least one that does not verify")
 
@@ -142,13 +156,16 @@ class Workbench:
             for stage in STAGES
         }
 
-    def score(self, networks: Networks, photo: int, level: Depth = Depth.LAYERS) -> Scores:
+    def score(
+        self, networks: Networks, photo: int, level: Depth = Depth.LAYERS, enough: Enough | None = None
+    ) -> Scores:
         """Compare a variant with the reference on one photo.
 
         Args:
             networks: of the variant, from `int8`.
             photo: index.
             level: how far.
+            enough: asked after LAYERS and after VIEWS whether to stop there.
 
         Returns:
             `depth.mean_abs`; from LAYERS on `ldi.gap_iou`, worst hidden layer, and `ldi.order_violations`;
@@ -168,8 +185,13 @@ class Workbench:
         with torch.no_grad():
             ldi = as_ldi(size.program.layer(prepared.photo, disparity))
         scores.update(_layer_scores(prepared.ldi, ldi))
-        if level >= Depth.VIEWS:
-            scores.update(self._view_scores(prepared, ldi, level == Depth.FLIP))
+        if level == Depth.LAYERS or (enough is not None and enough(Depth.LAYERS, scores)):
+            return scores
+        pairs = self._views(prepared, ldi)
+        scores.update(_view_scores(pairs))
+        if level == Depth.VIEWS or (enough is not None and enough(Depth.VIEWS, scores)):
+            return scores
+        scores["views.flip"] = _flip(pairs)
         return scores
 
     def _disparity(self, size: _Networks, recipe: NetworkRecipe | None, prepared: _Prepared) -> torch.Tensor:
@@ -181,11 +203,13 @@ class Workbench:
             disparity: torch.Tensor = size.program.depth(prepared.photo)
         return disparity
 
-    def _prepare(self, name: str, photo: torch.Tensor) -> _Prepared:
+    def _prepare(self, name: str, photo: torch.Tensor, remembered: bool) -> _Prepared:
         size = self._size(photo)
         reference = self._programs[int(photo.shape[-2]), int(photo.shape[-1])]
         with torch.no_grad():
             prepared = _Prepared(name, photo, as_ldi(reference(photo)))
+        if not remembered:
+            return prepared
         for recipe in (None, self.recipe.network("depth")):
             network = FakeQuantized(size.graphs["depth"], recipe)
             network.known = prepared.known
@@ -203,21 +227,14 @@ class Workbench:
             self._sizes[height, width] = _Networks(graphs, with_networks(program, {}))
         return self._sizes[height, width]
 
-    def _view_scores(self, prepared: _Prepared, ldi: LDI, flip: bool) -> Scores:
+    def _views(self, prepared: _Prepared, ldi: LDI) -> _Pairs | None:
+        """Return the reference's and a variant's view of every camera; None where one has none."""
         if prepared.views is None:
             prepared.views = render_views(prepared.ldi, self._cameras)
         views = render_views(ldi, self._cameras)
         if views is None or prepared.views is None:
-            return {"views.psnr": np.nan, "views.psnr_disoccluded": np.nan, "views.flip": np.nan}
-        pairs = list(zip(prepared.views, views, strict=True))
-        inside = [score for score in (_disoccluded_psnr(*pair) for pair in pairs) if score is not None]
-        scores: Scores = {
-            "views.psnr": min(psnr(r.rgb, c.rgb, DATA_RANGE) for r, c in pairs),
-            "views.psnr_disoccluded": min(inside, default=None),
-        }
-        if flip:
-            scores["views.flip"] = max(float(flip_map(r.rgb, c.rgb).mean()) for r, c in pairs)
-        return scores
+            return None
+        return list(zip(prepared.views, views, strict=True))
 
 
 def _by_stage(layers: Mapping[str, str]) -> dict[str, dict[str, str]]:
@@ -244,6 +261,20 @@ def _layer_scores(reference: LDI, candidate: LDI) -> Scores:
         "ldi.gap_iou": min(overlap, default=None),
         "ldi.order_violations": float(candidate.order_violations()),
     }
+
+
+def _view_scores(pairs: _Pairs | None) -> Scores:
+    if pairs is None:
+        return {"views.psnr": np.nan, "views.psnr_disoccluded": np.nan}
+    inside = [score for score in (_disoccluded_psnr(*pair) for pair in pairs) if score is not None]
+    return {
+        "views.psnr": min(psnr(r.rgb, c.rgb, DATA_RANGE) for r, c in pairs),
+        "views.psnr_disoccluded": min(inside, default=None),
+    }
+
+
+def _flip(pairs: _Pairs | None) -> float:
+    return np.nan if pairs is None else max(float(flip_map(r.rgb, c.rgb).mean()) for r, c in pairs)
 
 
 def _disoccluded_psnr(reference: View, candidate: View) -> float | None:

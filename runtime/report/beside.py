@@ -81,7 +81,6 @@ class Point:
     """A mixture of precisions that the search tried; on the front where no other beats it."""
 
     label: str
-    floats: int
     bytes: float
     cost: float
     psnr: float | None
@@ -231,7 +230,6 @@ def _search(raw: Any) -> tuple[Point, ...]:
     return tuple(
         Point(
             str(entry["label"]),
-            len(entry["float_layers"]),
             float(entry["bytes"]),
             float(entry["cost"]),
             # The worst of some of the photos is not to be set against the worst of all.

@@ -50,12 +50,12 @@ def scatters(points: Sequence[Point]) -> list[Scatter]:
         return []
     return [
         _scatter("View PSNR against size", "weights, MB", measured, lambda point: point.bytes / 1e6),
-        _scatter("View PSNR against time", "cost, int8 multiply-accumulates, M", measured, _cost),
+        _scatter("View PSNR against time", "cost, billion int8 multiply-accumulates", measured, _cost),
     ]
 
 
 def _cost(point: Point) -> float:
-    return point.cost / 1e6
+    return point.cost / 1e9
 
 
 def _scatter(title: str, label: str, points: Sequence[Point], cost: Callable[[Point], float]) -> Scatter:
@@ -66,7 +66,7 @@ def _scatter(title: str, label: str, points: Sequence[Point], cost: Callable[[Po
             across.place(cost(p)),
             upward.place(p.psnr or 0.0),
             "chosen" if p.chosen else "pass" if p.passed else "fail",
-            f"{p.label}: {p.floats} float layers, {cost(p):.3g}, {p.psnr:.2f} dB",
+            f"{p.label}; {cost(p):.3g}, {p.psnr:.2f} dB",
         )
         for p in points
     ]

@@ -84,7 +84,7 @@ def test_auto_is_int8_by_a_searched_and_repaired_recipe(photos: Path, tmp_path: 
     assert {name.partition(".")[0] for name in planned.ready.weights} == {"depth", "inpaint"}
     assert [sample["name"] for sample in recipe.data["samples"]] == ["a.png", "c.png"]
     assert [photo["name"] for photo in recipe.data["skipped"]] == ["b.png"]
-    assert planned.search.photos == ("a.png",)
+    assert planned.search.photos == ("a.png", "a.png mirrored", "a.png middle")
     planned.write_search(tmp_path)
     written = json.loads((tmp_path / "search.json").read_text())
     assert written["chosen"] == planned.search.chosen.label and written["pareto"]["bytes"]
@@ -106,7 +106,8 @@ def test_without_photos_scenes_calibrate_and_other_scenes_choose() -> None:
     planned = plan(CONFIG, ("auto",))
     assert planned.ready is not None and planned.search is not None
     names = [sample["name"] for sample in planned.ready.recipe.data["samples"]]
-    assert names == ["scene 0-0", "scene 1-0"] and planned.search.photos == ("scene 1-0",)
+    assert names == ["scene 0-0", "scene 1-0"]
+    assert planned.search.photos == ("scene 1-0", "scene 1-0 mirrored", "scene 1-0 middle")
 
 
 def test_nothing_is_calibrated_where_nothing_needs_it(photos: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from ldikit.calibration.calibrate import calibrate
 from ldikit.calibration.samples import CalibrationSamples
+from ldikit.export.precision import cases, search
 from ldikit.export.quantize import quantize
 from ldikit.export.recipes import ReadyRecipe, recipe_for
 from ldikit.reference.config import PipelineConfig
@@ -23,15 +24,20 @@ def samples(*seeds: int) -> CalibrationSamples:
     return CalibrationSamples("noise", photos, lambda *_: ProgramSize(64, 96))
 
 
-def test_the_chosen_recipe_names_every_photo_that_it_was_chosen_on(tmp_path: Path) -> None:
+def test_the_chosen_recipe_names_every_photo_that_it_was_chosen_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cases, "MOST_CASES", 2)
+    # Views of noise would take most of the time.
+    monkeypatch.setattr(search, "DEFAULT_GATES", {"int8": {"ldi.gap_iou": 0.5}})
     start = ReadyRecipe(calibrate(POCKET, samples(1)), None, "noise")
     found = quantize(POCKET, start, samples(2), tmp_path / "out", margin=0.0)
     written = Recipe.read(tmp_path / "out" / "recipe.json")
     assert written == Recipe.from_json(found.recipe.to_json())
     assert [sample["name"] for sample in written.data["samples"]] == ["noise 1", "noise 2"]
-    search = json.loads((tmp_path / "out" / "search.json").read_text())
-    assert search["photos"] == ["noise 2"]
-    assert search["points"][0]["float_layers"] == []
+    told = json.loads((tmp_path / "out" / "search.json").read_text())
+    assert told["photos"] == ["noise 2", "noise 2 mirrored"]
+    assert told["points"][0]["float_layers"] == []
     chosen = {f"{s}/{layer}" for s, n in written.networks.items() for layer in n.float_layers}
     assert set(found.search.chosen.float_layers) <= chosen
 

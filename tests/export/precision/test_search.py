@@ -26,7 +26,7 @@ def test_layers_are_left_float_until_the_gate_is_kept(bench: Workbench) -> None:
     before, after = worst_iou(bench), worst_iou(bench, DEPTH)
     assert before < after
     limit = before + 0.5 * (after - before)
-    result = search_precision(bench, {"ldi.gap_iou": limit}, margin=0.0, may_be_float=DEPTH)
+    result = search_precision(bench, {"ldi.gap_iou": limit}, margin=0.0, spread=0.0, may_be_float=DEPTH)
     assert result.passed and result.chosen.gap_iou >= limit
     wholly, light = result.chosen.float_layers, result.chosen.weight_only_layers
     assert wholly + light and {*wholly, *light} <= set(DEPTH)
@@ -61,7 +61,7 @@ def test_float_layers_get_their_int8_weights_back_where_the_gate_allows_it(
         (coarse_bench, one, (enter,)),
         (coarse_bench, worst_iou(coarse_bench, DEPTH), DEPTH),
     ):
-        result = search_precision(own, {"ldi.gap_iou": limit}, margin=0.0, may_be_float=DEPTH)
+        result = search_precision(own, {"ldi.gap_iou": limit}, margin=0.0, spread=0.0, may_be_float=DEPTH)
         chosen = result.chosen
         assert result.passed and chosen.gap_iou == limit
         assert chosen.float_layers == wanted
@@ -84,12 +84,69 @@ def test_where_nothing_allowed_helps_it_says_so(bench: Workbench) -> None:
 def test_views_are_judged_and_make_a_front(bench: Workbench) -> None:
     everything = bench.int8(dict.fromkeys(DEPTH, "x"))
     best = min(bench.score(everything, photo, Depth.VIEWS)["views.psnr"] for photo in range(2))
-    result = search_precision(bench, {"views.psnr": best, "views.flip": 0.5}, margin=0.0, may_be_float=DEPTH)
+    result = search_precision(
+        bench, {"views.psnr": best, "views.flip": 0.5}, margin=0.0, spread=0.0, may_be_float=DEPTH
+    )
     # Their weights are whole steps: nothing is lost with them in int8.
     assert result.passed and set(result.chosen.weight_only_layers) == set(DEPTH)
     front = result.front("bytes")
-    assert front[-1].view_psnr == max(point.view_psnr for point in result.points)
+    assert front[-1].view_psnr == max(point.view_psnr or 0.0 for point in result.points)
     assert [point.bytes for point in front] == sorted(point.bytes for point in front)
+
+
+def test_other_photos_are_expected_to_use_more(bench: Workbench) -> None:
+    lost = [1 - bench.score(bench.int8(), photo, Depth.LAYERS)["ldi.gap_iou"] for photo in range(2)]
+    # With twice what the worst loses as the limit, one and a half times the root mean square is inside.
+    limit = 1 - 2 * max(lost)
+    mean_square = (lost[0] ** 2 + lost[1] ** 2) / 2
+    for spread in (0.0, 1.5, 4.0):
+        result = search_precision(bench, {"ldi.gap_iou": limit}, 0.0, spread, may_be_float=DEPTH)
+        first = result.points[0]
+        assert first.used == pytest.approx(0.5)
+        assert first.expected == pytest.approx(spread * mean_square**0.5 / (2 * max(lost)))
+        assert first.passed == (first.expected <= 1) and first.judged == "layers"
+        assert json.loads(result.to_json())["spread"] == spread
+    assert not first.passed and result.passed and result.chosen.cost > first.cost
+
+
+def test_the_search_begins_with_the_cheapest_whole_network_that_passes(bench: Workbench) -> None:
+    before, after = worst_iou(bench), worst_iou(bench, DEPTH)
+    result = search_precision(bench, {"ldi.gap_iou": (before + after) / 2}, margin=0.0, spread=0.0)
+    assert result.passed and not result.chosen.float_layers
+    # Depth, inpainting and both with their weights alone in int8, then everything float.
+    networks = [{n.partition("/")[0] for n in point.weight_only_layers} for point in result.points[1:4]]
+    assert networks == [{"depth"}, {"inpaint"}, {"depth", "inpaint"}]
+    assert result.points[4].float_layers == bench.layers
+    # Inpainting changes nothing of where the first hidden layer is: none of it is left out of int8.
+    assert set(result.chosen.weight_only_layers) <= set(DEPTH)
+
+
+def test_flip_is_judged_of_what_is_chosen_and_then_of_all_that_pass(bench: Workbench) -> None:
+    everything = bench.int8(None, dict.fromkeys(DEPTH, "x"))
+    flips = [
+        max(bench.score(networks, photo, Depth.FLIP)["views.flip"] for photo in range(2))
+        for networks in (bench.int8(), everything)
+    ]
+    assert flips[1] < flips[0]
+    limits = {"views.psnr": 10.0, "views.flip": 2 * flips[0]}
+    result = search_precision(bench, limits, 0.0, 0.0, may_be_float=DEPTH)
+    assert [point.judged for point in result.points] == ["flip"] and result.chosen.passed
+    # All int8 passes until ꟻLIP is looked at; then the search is done again.
+    limits = {"views.psnr": 10.0, "views.flip": sum(flips) / 2}
+    result = search_precision(bench, limits, 0.0, 0.0, may_be_float=DEPTH)
+    assert result.passed and result.chosen.judged == "flip" and result.chosen.weight_only_layers
+    assert not result.points[0].passed and result.points[0].judged == "flip"
+
+
+def test_only_points_whose_views_were_judged_on_all_photos_make_the_front(bench: Workbench) -> None:
+    best = min(
+        bench.score(bench.int8(dict.fromkeys(DEPTH, "x")), p, Depth.VIEWS)["views.psnr"] for p in (0, 1)
+    )
+    limits = {"ldi.gap_iou": worst_iou(bench, DEPTH), "views.psnr": best}
+    result = search_precision(bench, limits, 0.0, 0.0, may_be_float=DEPTH)
+    for point in result.points:
+        assert (point.view_psnr is None) == (point.judged == "layers" or point.photos < 2)
+    assert all(point.view_psnr is not None for point in result.front("cost"))
 
 
 @pytest.mark.parametrize(

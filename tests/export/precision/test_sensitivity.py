@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from ldikit.export.precision import workbench
 from ldikit.export.precision.sensitivity import measure_sensitivity, only
 from ldikit.export.precision.workbench import Depth, Workbench
 from ldikit.reference.errors import InputError
@@ -30,6 +31,27 @@ def test_a_score_is_what_parity_says_of_the_torchao_program(bench: Workbench) ->
     for metric in ("psnr", "psnr_disoccluded", "flip"):
         assert scores[f"views.{metric}"] == pytest.approx(views[metric], rel=1e-6)
     assert views["psnr_disoccluded"] is not None
+
+
+def test_what_is_remembered_changes_no_score(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workbench, "REMEMBERED", 1)
+    photos = [(photo.name, photo.photo) for photo in bench._photos]
+    other = Workbench(bench._build, bench.recipe, photos)
+    assert [bool(photo.known) for photo in other._photos] == [True, False]
+    for photo in range(2):
+        assert other.score(other.int8(), photo) == bench.score(bench.int8(), photo)
+
+
+def test_a_score_goes_no_further_than_is_wanted(bench: Workbench) -> None:
+    asked: list[Depth] = []
+
+    def enough(level: Depth, scores: dict[str, float | None]) -> bool:
+        asked.append(level)
+        return "views.psnr" in scores
+
+    scores = bench.score(bench.int8(), 0, Depth.FLIP, enough)
+    assert asked == [Depth.LAYERS, Depth.VIEWS] and "views.flip" not in scores
+    assert scores == bench.score(bench.int8(), 0, Depth.VIEWS)
 
 
 def test_float_networks_lose_nothing(bench: Workbench) -> None:

@@ -26,12 +26,21 @@ def test_all_int8_is_enough() -> None:
 def test_as_many_of_the_order_as_it_takes_and_no_more() -> None:
     test = Additive(dict.fromkeys(ORDER, 1.0), 11)
     assert fewest_float(ORDER, test) == (frozenset(ORDER[:11]), True)
-    # Nothing, 1, 2, 4, 8, 16, then 12, 10, 11, then ten attempts to return one.
-    assert [len(layers) for layers in test.asked] == [0, 1, 2, 4, 8, 16, 12, 10, 11, *[10] * 10]
+    # Nothing, everything, halves, then ten attempts to return one.
+    assert [len(layers) for layers in test.asked] == [0, 20, 10, 15, 12, 11, *[10] * 10]
 
 
 def test_layers_that_turn_out_useless_return_to_int8() -> None:
     assert fewest_float(ORDER, Additive({"layer3": 1, "layer6": 1}, 2)) == ({"layer3", "layer6"}, True)
+
+
+def test_layers_known_to_be_needed_are_kept_first_and_never_asked_for() -> None:
+    test = Additive({"layer15": 5, "layer3": 1, "layer6": 1}, 7)
+    assert fewest_float(ORDER, test, ["layer15"]) == ({"layer15", "layer3", "layer6"}, True)
+    assert all("layer15" in layers for layers in test.asked[1:])
+    # They alone may be enough, or be all there is.
+    assert fewest_float(ORDER, Additive({"layer15": 5}, 5), ["layer15"]) == ({"layer15"}, True)
+    assert fewest_float(["a"], Additive({"a": 1}, 1), ["a"]) == ({"a"}, True)
 
 
 def test_everything_float_is_not_enough() -> None:

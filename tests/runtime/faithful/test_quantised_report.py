@@ -108,9 +108,9 @@ def test_the_front_joins_what_no_cheaper_point_equals() -> None:
 
 
 def test_points_stand_where_their_values_say() -> None:
-    cheap = Point("a", 0, 1e6, 1e6, 30.0, 0.9, False, False)
-    dear = Point("b", 4, 3e6, 1e6, 40.0, 0.9, True, True)
-    unmeasured = Point("c", 4, 9e6, 1e6, None, None, False, False)
+    cheap = Point("a", 1e6, 1e6, 30.0, 0.9, False, False)
+    dear = Point("b", 3e6, 1e6, 40.0, 0.9, True, True)
+    unmeasured = Point("c", 9e6, 1e6, None, None, False, False)
     by_size, by_cost = scatters([cheap, dear, unmeasured])
     left, right = by_size.marks
     assert left.x < right.x and left.y > right.y  # more dB is higher up

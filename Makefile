@@ -7,7 +7,7 @@ OUT ?= out
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-slow conformance conformance-all lint format bench install clean
+.PHONY: demo test test-slow networks conformance conformance-all lint format bench install clean
 
 # The main job on the bundled photos, then one 3D photo made by one of the models it exported.
 demo: install
@@ -22,7 +22,11 @@ test: install
 
 # Minutes longer: a 12 megapixel photo's memory, the published hard rule on every development pair.
 test-slow: install
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m "slow and not networks"
+
+# Half an hour: builds with every published depth and inpainting network, of random weights where there are no others.
+networks: install
+	$(BIN)/python -m pytest -m networks
 
 # coremltools' own tests against the Core ML evaluator: a sample of about three minutes on two idle cores.
 conformance: install

@@ -15,6 +15,18 @@ def layers_of(config: PipelineConfig) -> dict[str, list[str]]:
     return {stage: list(tracked.points.layers.values()) for stage, tracked in networks.items()}
 
 
+DEPTH_REASON = "int8 activations of a depth network move where scenes tear, more than the gates allow"
+
+
+def depth_arithmetic(layers: Mapping[str, Sequence[str]]) -> dict[str, KeptLayers]:
+    """Return that the depth network computes in float, with int8 weights.
+
+    Args:
+        layers: by network, see `layers_of`.
+    """
+    return {"depth": KeptLayers(weight_only=dict.fromkeys(layers["depth"], DEPTH_REASON))}
+
+
 def kept_by_patterns(
     layers: Mapping[str, Sequence[str]], stay_float: Sequence[str], weight_only: Sequence[str]
 ) -> dict[str, KeptLayers]:

@@ -90,5 +90,7 @@ class NetworkRuns:
         networks = self.networks(height, width)
         for stage, inputs in network_calls(self.program(height, width), photo):
             tracked = networks[stage]
+            if not tracked.points.activations:
+                continue  # Of a network whose weights alone are int8 there is nothing to see.
             for name, values in named_tensors(tracked.graph, tracked.points.activations, inputs):
                 yield stage, name, values

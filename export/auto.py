@@ -13,7 +13,14 @@ from ..reference.photo.decode import read_photo
 from ..reference.photo.digest import pixels_digest
 from ..runtime.report.beside import SEARCH
 from .protocol import RECIPE_PRECISIONS
-from .recipes import SCENES, ReadyRecipe, calibrated, ready_recipe, recipe_for
+from .recipes import (
+    SCENES,
+    ReadyRecipe,
+    calibrated,
+    calibrated_by_default,
+    ready_recipe,
+    recipe_for,
+)
 
 if TYPE_CHECKING:
     from .precision.search import SearchResult
@@ -81,8 +88,7 @@ def plan(
             return Plan(asked, recipe_for(config, asked, recipe))
         if recipe is not None:
             raise InputError("--recipe has its ranges already: give it or --calibration, not both")
-        made = calibrated(config, _photos(calibration, verifying))
-        return Plan(asked, ReadyRecipe(made, None, f"calibrated on {made.data['source']}"))
+        return Plan(asked, calibrated_by_default(config, _photos(calibration, verifying)))
     return _searched(config, asked, recipe, calibration, verifying)
 
 

@@ -24,7 +24,7 @@ from ..runtime.manifest import (
     Substitution,
     digest,
 )
-from ..runtime.recipe import RECIPE_PRECISIONS
+from ..runtime.recipe import RECIPE_PRECISIONS, kept_by
 from .card import write_card
 from .protocol import (
     EXPORTED_PRECISIONS,
@@ -114,6 +114,7 @@ def export_bundle(
             sizes=tuple(str(size) for size in chosen),
             preprocessing=PREPROCESSING,
             recipe_hash=None if quantisation is None else quantisation.recipe.hash,
+            kept=() if quantisation is None else kept_by(quantisation.recipe),
             substitutions=merged([s for file in exported for s in file.substitutions]),
             versions=tool_versions(formats),
         )

@@ -97,6 +97,21 @@ class Substitution:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """Layers that the quantisation recipe leaves float, or int8 in their weight alone, for one reason.
+
+    Attributes:
+        reason: in words.
+        weight_only: whether their weight is int8.
+        layers: "NETWORK/LAYER".
+    """
+
+    reason: str
+    weight_only: bool
+    layers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class GoldenFile:
     """One file of golden/, with its checksum."""
 
@@ -118,6 +133,8 @@ class Manifest:
         sizes: the program's sizes, "HEIGHTxWIDTH".
         preprocessing: in words and numbers, what an app does before the model.
         recipe_hash: of the quantisation recipe (recipe.json), None without int8 and w8.
+        kept: which layers of the networks the recipe does not make int8, and why; those of one reason
+            together.
         substitutions: see `Substitution`.
         versions: of every tool that made the bundle.
     """
@@ -129,6 +146,7 @@ class Manifest:
     sizes: tuple[str, ...]
     preprocessing: dict[str, Any]
     recipe_hash: str | None = None
+    kept: tuple[Kept, ...] = ()
     substitutions: tuple[Substitution, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
@@ -192,6 +210,10 @@ class Manifest:
                 sizes=tuple(str(s) for s in raw["sizes"]),
                 preprocessing=dict(raw["preprocessing"]),
                 recipe_hash=raw.get("recipe_hash"),
+                kept=tuple(
+                    Kept(str(k["reason"]), bool(k["weight_only"]), tuple(str(n) for n in k["layers"]))
+                    for k in raw.get("kept", ())
+                ),
                 substitutions=tuple(Substitution(**s) for s in raw.get("substitutions", ())),
                 versions={str(k): str(v) for k, v in raw.get("versions", {}).items()},
                 schema_version=version,

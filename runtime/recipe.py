@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from ..reference.errors import InputError
 from ..reference.quantized.recipe import Recipe
-from .manifest import Manifest
+from .manifest import Kept, Manifest
 
 if TYPE_CHECKING:
     import torch
@@ -107,6 +107,16 @@ def read_bundle_recipe(folder: Path, manifest: Manifest) -> BundleRecipe:
         InputError: also where the weights are missing, damaged or of another recipe.
     """
     return BundleRecipe._of(folder, read_recipe(folder, manifest))
+
+
+def kept_by(recipe: Recipe) -> tuple[Kept, ...]:
+    """Return which layers a recipe does not make int8, those of one reason together."""
+    found: dict[tuple[str, bool], list[str]] = {}
+    for stage, network in recipe.networks.items():
+        for weight_only, layers in ((False, network.float_layers), (True, network.weight_only_layers)):
+            for layer, reason in layers.items():
+                found.setdefault((reason, weight_only), []).append(f"{stage}/{layer}")
+    return tuple(Kept(reason, light, tuple(layers)) for (reason, light), layers in found.items())
 
 
 def _check_place(path: Path, folder: Path) -> None:

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ...reference.errors import InputError
-from ...reference.quantized.recipe import Recipe
-from ..manifest import Manifest
-from ..recipe import read_recipe
+from ..manifest import Kept, Manifest
+from ..recipe import kept_by, read_recipe
 
 COVERAGE = "coverage.json"
 SEARCH = "search.json"
@@ -20,21 +19,6 @@ LARGEST_BYTES = 16 << 20
 NAMED = 12
 # Tensors of the audit that are named.
 AUDITED = 5
-
-
-@dataclass(frozen=True)
-class Kept:
-    """Layers that are not int8, or in their weight alone, for one reason.
-
-    Attributes:
-        reason: in words.
-        weight_only: whether their weight is int8.
-        layers: "NETWORK/LAYER".
-    """
-
-    reason: str
-    weight_only: bool
-    layers: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -181,17 +165,8 @@ def _calibration(folder: Path, manifest: Manifest) -> Calibration:
         constant=tuple(str(name) for name in data.get("constant_tensors", ())),
         repairs=recipe.repairs,
         layers=layers,
-        kept=_kept(recipe),
+        kept=kept_by(recipe),
     )
-
-
-def _kept(recipe: Recipe) -> tuple[Kept, ...]:
-    found: dict[tuple[str, bool], list[str]] = {}
-    for stage, network in recipe.networks.items():
-        for weight_only, layers in ((False, network.float_layers), (True, network.weight_only_layers)):
-            for layer, reason in layers.items():
-                found.setdefault((reason, weight_only), []).append(f"{stage}/{layer}")
-    return tuple(Kept(reason, light, tuple(layers)) for (reason, light), layers in found.items())
 
 
 def _read(path: Path, parse: Any) -> Any:

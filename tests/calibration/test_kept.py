@@ -1,5 +1,5 @@
 import pytest
-from ldikit.calibration.kept import kept_by_patterns, layers_of
+from ldikit.calibration.kept import DEPTH_REASON, depth_arithmetic, kept_by_patterns, layers_of
 from ldikit.reference.config import PipelineConfig
 from ldikit.reference.errors import InputError
 
@@ -25,3 +25,9 @@ def test_layers_of_the_pocket_networks() -> None:
     assert layers["depth"][:2] == ["fine.0", "stem.0"]
     assert "enter.0" in layers["inpaint"]
     assert "head" not in layers["depth"] + layers["inpaint"]
+
+
+def test_the_depth_network_alone_computes_in_float() -> None:
+    kept = depth_arithmetic(LAYERS)
+    assert list(kept) == ["depth"] and kept["depth"].float_layers == {}
+    assert kept["depth"].weight_only == dict.fromkeys(LAYERS["depth"], DEPTH_REASON)

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from ldikit.export import auto
+from ldikit.calibration.samples import scene_samples
+from ldikit.export import auto, recipes
 from ldikit.export.auto import plan
 from ldikit.export.coverage import write_coverage
 from ldikit.reference.config import PipelineConfig
@@ -100,6 +101,23 @@ def test_photos_that_verify_neither_calibrate_nor_choose(photos: Path, tmp_path:
     coverage = json.loads((tmp_path / "coverage.json").read_text())
     assert coverage["photos"] == 1  # c.png calibrated
     assert all(photo["photo"] == "a.png" for tensor in coverage["worst"] for photo in tensor["photos"])
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_a_build_that_calibrates_leaves_the_depth_networks_arithmetic_float(
+    given: bool, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recipes, "SCENES", 1)
+    planned = plan(CONFIG, ("int8",), calibration=photos if given else None)
+    assert planned.ready is not None
+    assert planned.ready.origin.endswith("of the depth network the weights alone are int8")
+    depth, inpaint = (planned.ready.recipe.networks[name] for name in ("depth", "inpaint"))
+    assert depth.activations == {}
+    assert list(depth.weights) == list(depth.weight_only_layers) == ["first", "second"]
+    assert inpaint.activations and list(inpaint.weights) == ["first"] and inpaint.weight_only_layers == {}
+    # Who calibrates it, and not the build, gets all of it in int8.
+    whole = recipes.calibrated(CONFIG, scene_samples(1)).networks["depth"]
+    assert whole.activations and whole.weight_only_layers == {}
 
 
 def test_without_photos_scenes_calibrate_and_other_scenes_choose() -> None:

@@ -24,7 +24,7 @@ from ldikit.reference.ldi import LDI
 from ldikit.reference.ldi_files import read_ldi
 from ldikit.reference.quantized.recipe import NetworkRecipe, Recipe
 from ldikit.runtime.bundle import open_bundle
-from ldikit.runtime.manifest import ModelFile, Substitution, TensorSpec
+from ldikit.runtime.manifest import Kept, ModelFile, Substitution, TensorSpec
 from ldikit.runtime.report.beside import read_beside
 from PIL import Image
 
@@ -277,6 +277,24 @@ def test_stopping_ends_the_workers(config, tmp_path, monkeypatch):
         os.kill(pid, 0)
     half = Path(temporary.read_text().strip())
     assert half.name == "half" and not half.parent.exists()
+
+
+def test_what_the_recipe_does_not_make_int8_is_in_the_manifest_and_the_card(config, quick_int8, tmp_path):
+    depth = NetworkRecipe(
+        float_layers={"head": "too coarse"}, weight_only_layers={"a": "tears", "b": "tears", "c": "asked for"}
+    )
+    recipe = Recipe("small", {}, {"depth": depth, "inpaint": NetworkRecipe(float_layers={"d": "too coarse"})})
+    folder = quick_int8(tmp_path / "phone", ("int8",), recipe=recipe)
+    assert open_bundle(folder).manifest.kept == (
+        Kept("too coarse", False, ("depth/head", "inpaint/d")),
+        Kept("tears", True, ("depth/a", "depth/b")),
+        Kept("asked for", True, ("depth/c",)),
+    )
+    card = (folder / "README.md").read_text()
+    assert "- 2 float: too coarse.\n- 2 with int8 weights and float arithmetic: tears.\n" in card
+    plain = quick_int8(tmp_path / "plain", ("fp32",), recipe=recipe)
+    assert open_bundle(plain).manifest.kept == ()
+    assert "does not make int8" not in (plain / "README.md").read_text()
 
 
 def test_int8_carries_its_recipe_into_the_bundle(config, quick_int8, tmp_path):

@@ -110,6 +110,52 @@ def test_metric_depth_becomes_disparity(tmp_path, photo):
     torch.testing.assert_close(network(photo), 1 / depth, atol=1e-5, rtol=1e-4)
 
 
+# Of the published checkpoint: what transformers makes of its config.json, 24.8 M numbers as its card says.
+PUBLISHED = json.loads(Path(__file__).with_name("depth_anything_v2_small.shapes.json").read_text())
+PUBLISHED_CONFIG = {
+    "reassemble_hidden_size": 384,
+    "neck_hidden_sizes": [48, 96, 192, 384],
+    "fusion_hidden_size": 64,
+    "head_hidden_size": 32,
+}
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> Path:
+    """A folder of the published keys and shapes, of zeros."""
+    from safetensors.torch import save_file
+
+    backbone = transformers.Dinov2Config(
+        hidden_size=384,
+        num_attention_heads=6,
+        image_size=518,
+        patch_size=14,
+        out_indices=[3, 6, 9, 12],
+        reshape_hidden_states=False,
+    )
+    transformers.DepthAnythingConfig(backbone_config=backbone, **PUBLISHED_CONFIG).save_pretrained(tmp_path)
+    save_file({key: torch.zeros(shape) for key, shape in PUBLISHED.items()}, tmp_path / "model.safetensors")
+    return tmp_path
+
+
+def test_the_published_keys_and_shapes_are_loaded_and_no_others(published):
+    from safetensors.torch import load_file, save_file
+
+    assert sum(torch.Size(shape).numel() for shape in PUBLISHED.values()) == 24_785_089
+    network = load_transformers(str(published), 64, 96)
+    assert isinstance(network, transformers_network.TransformersDepth)
+    weights = load_file(published / "model.safetensors")
+    key = "backbone.encoder.layer.11.layer_scale2.lambda1"
+    del weights[key]
+    weights["neck.convs.3.weight"] = torch.zeros(64, 384, 1, 1)
+    save_file(weights, published / "model.safetensors", {"format": "pt"})
+    with pytest.raises(InputError) as caught:
+        load_transformers(str(published), 64, 96)
+    assert str(caught.value).endswith(
+        f"missing: {key}; of another shape: neck.convs.3.weight is (64, 384, 1, 1), not (64, 384, 3, 3)"
+    )
+
+
 def test_neither_bicubic_resizing_nor_a_mask_is_exported(folder, photo):
     exported = torch.export.export(load_transformers(str(folder), 64, 96), (photo,)).run_decompositions({})
     operations = {str(node.target) for node in exported.graph.nodes if node.op == "call_function"}

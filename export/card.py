@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from ..reference.sizes import parse_size
+from ..runtime.backends.onnxruntime_backend import LINEAR_IN_FLOAT
 from ..runtime.manifest import PRECISIONS, Manifest, ModelFile, Substitution
+from ..runtime.recipe import RECIPE_PRECISIONS
 from .golden import folder_name, golden_photo
 
 TEMPLATE = "bundle_readme.md.jinja"
@@ -49,6 +51,7 @@ def write_card(folder: Path, manifest: Manifest) -> None:
         precisions=[p for p in PRECISIONS if any(entry.precision == p for entry in manifest.files)],
         meaning=MEANING,
         not_int8=[entry for entry in manifest.files if entry.not_int8],
+        linear_layers=LINEAR_IN_FLOAT if any(map(_has_linear_layers, manifest.files)) else None,
         stages=any(entry.stage != "program" for entry in manifest.files),
         golden=[_golden(size) for size in manifest.sizes],
         errors=_errors(manifest.substitutions),
@@ -56,6 +59,12 @@ def write_card(folder: Path, manifest: Manifest) -> None:
         shape=_shape,
     )
     (folder / CARD).write_text(text, encoding="utf-8")
+
+
+def _has_linear_layers(entry: ModelFile) -> bool:
+    """Say whether onnxruntime runs linear layers with int8 weights of a file."""
+    of_recipe = entry.format == "onnx" and entry.precision in RECIPE_PRECISIONS
+    return of_recipe and any(kind.startswith(("MatMul", "Gemm")) for kind in entry.operations)
 
 
 def _golden(size: str) -> dict[str, str]:

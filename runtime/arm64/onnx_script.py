@@ -34,6 +34,7 @@ def traced(settings):
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     options.add_session_config_entry("session.qdqisint8allowed", "1")
+    options.add_session_config_entry("session.qdq_matmulnbits_accuracy_level", "1")
     session = onnxruntime.InferenceSession(settings["model"], options, providers=["CPUExecutionProvider"])
     with numpy.load(settings["inputs"]) as file:
         inputs = dict(file)

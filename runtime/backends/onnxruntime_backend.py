@@ -16,6 +16,13 @@ LOG_ERRORS = 3
 # used twice in float. A phone's processor computes them in int8, so the desk does.
 INT8_AS_ON_ARM = ("session.qdqisint8allowed", "1")
 
+# Else onnxruntime rounds what goes into a linear layer of int8 weights to int8 too, unasked and by scales of
+# its own. (1 is single precision; the default is int8.)
+LINEAR_IN_FLOAT = ("session.qdq_matmulnbits_accuracy_level", "1")
+
+SETTINGS = (INT8_AS_ON_ARM, LINEAR_IN_FLOAT)
+"""Of every session on files of the recipe's precisions; an app has to ask for the second."""
+
 
 def require() -> Any:
     """Return the onnxruntime module.
@@ -54,7 +61,8 @@ class OnnxRunner:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = LOG_ERRORS
-        options.add_session_config_entry(*INT8_AS_ON_ARM)
+        for setting in SETTINGS:
+            options.add_session_config_entry(*setting)
         try:
             self.session = onnxruntime.InferenceSession(
                 str(path), sess_options=options, providers=["CPUExecutionProvider"]

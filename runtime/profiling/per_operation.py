@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backends.onnxruntime_backend import INT8_AS_ON_ARM, LOG_ERRORS
+from ..backends.onnxruntime_backend import LOG_ERRORS, SETTINGS
 
 # Inferences whose operations are averaged; the one before them is left out as warm-up.
 RUNS = 3
@@ -89,7 +89,8 @@ def onnxruntime_trace(
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = LOG_ERRORS
-        options.add_session_config_entry(*INT8_AS_ON_ARM)
+        for setting in SETTINGS:
+            options.add_session_config_entry(*setting)
         session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         for _ in range(runs + 1):
             session.run(None, dict(inputs))

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...reference.errors import InputError, MissingExtraError
-from ..backends.onnxruntime_backend import INT8_AS_ON_ARM, LOG_ERRORS, require
+from ..backends.onnxruntime_backend import LOG_ERRORS, SETTINGS, require
 from .found import FoundScale, FoundScales, OperationPrecision
 from .slots import Slot, Slots, check_count
 
@@ -170,7 +170,8 @@ def _optimised(path: Path) -> Any:
         options.intra_op_num_threads = 1
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
         options.optimized_model_filepath = str(target)
-        options.add_session_config_entry(*INT8_AS_ON_ARM)
+        for setting in SETTINGS:
+            options.add_session_config_entry(*setting)
         try:
             onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's errors share no base class but this

@@ -203,7 +203,7 @@ def depth_anything_v2_small(folder: Path) -> Path:
                 if name.startswith(("neck", "head")) and module is not last:
                     layers[module] = 0.3 if name.endswith("convolution2") else 1.0
             if name.endswith(("layer_scale1", "layer_scale2")):
-                nn.init.uniform_(module.lambda1, 0.1, 0.3)
+                nn.init.uniform_(module.lambda1, 0.03, 0.1)
         seen = ImageNetNormalisation()(photos(140, 182))
     with scaled(layers):
         model(seen)

@@ -1,5 +1,6 @@
 """TFLite: through litert-torch, channels last in and out, in every precision."""
 
+import logging
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,10 +13,12 @@ from ..runtime.recipe import RECIPE_PRECISIONS
 from .protocol import Converted, exporters
 from .stages import StageProgram
 from .substitutions import replacements
-from .tflite_int8 import faithful_conversion, int8_config
+from .tflite_int8 import LAYOUTS, faithful_conversion, int8_config
 from .tflite_layout import planes_apart
 from .tflite_shields import shielded
 from .wrappers import ChannelsLast, channels_last_spec
+
+logger = logging.getLogger(__name__)
 
 
 @exporters.register("tflite")
@@ -43,10 +46,17 @@ def export_tflite(stage: StageProgram, targets: Mapping[str, Path]) -> list[Conv
     quantised = any(precision in RECIPE_PRECISIONS for precision in targets)
     if quantised:
         module = shielded(module)
-    with faithful_conversion(), planes_apart():
-        model = litert_torch.convert(
-            module, sample_kwargs=example, quant_config=int8_config() if quantised else None
-        )
+    config = int8_config() if quantised else None
+    for layouts in LAYOUTS:
+        try:
+            with faithful_conversion(layouts), planes_apart():
+                model = litert_torch.convert(module, sample_kwargs=example, quant_config=config)
+            break
+        # What litert-torch raises where operations that know channels first alone were to run channels last.
+        except (AssertionError, RuntimeError):
+            if layouts == LAYOUTS[-1]:
+                raise
+            logger.info("tflite: layouts by minimum cut do not convert, so they are chosen greedily")
     single = model.model_content()
     written = []
     for precision, path in sorted(targets.items()):

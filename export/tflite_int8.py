@@ -19,8 +19,12 @@ def int8_config() -> Any:
     )
 
 
+LAYOUTS = ("MINCUT", "GREEDY")
+"""Ways to choose what runs channels last, the better first; some programs do not convert by minimum cut."""
+
+
 @contextmanager
-def faithful_conversion() -> Iterator[None]:
+def faithful_conversion(layouts: str = LAYOUTS[0]) -> Iterator[None]:
     """Change how litert-torch's converter runs: three ways that `litert_torch.convert` has no argument for.
 
     In int8 it computes only what stands between dequantise and quantise operations (`strict_qdq_mode`), not
@@ -32,6 +36,9 @@ def faithful_conversion() -> Iterator[None]:
 
     It names tensors after their operations. Otherwise their names are the paths of torch modules down to the
     operation, a fifth of an int8 file.
+
+    Args:
+        layouts: one of `LAYOUTS`.
     """
     import litert_torch
     from litert_converter.mlir import passmanager
@@ -48,7 +55,7 @@ def faithful_conversion() -> Iterator[None]:
         passmanager.PassManager.parse(stripping, operation.context).run(operation)
 
     converter_api_ext.run_convert_to_tfl_passes = faithfully
-    litert_torch.config.layout_optimize_partitioner = "MINCUT"
+    litert_torch.config.layout_optimize_partitioner = layouts
     try:
         yield
     finally:

@@ -88,3 +88,27 @@ def test_convolutions_of_few_channels_keep_their_layout():
     content, _ = converted(Convolved(), planes_apart())
     assert shapes(content, "CONV_2D") == [(1, H, W, 4)]
     assert len(shapes(content, "TRANSPOSE")) == 2
+
+
+def test_a_program_that_minimum_cut_cannot_lay_out_is_laid_out_greedily(tmp_path, monkeypatch):
+    import litert_torch
+    from ldikit.export.stages import StageProgram
+    from ldikit.export.tflite_exporter import export_tflite
+    from ldikit.reference.config import PipelineConfig
+    from ldikit.reference.pipeline import build_program
+    from ldikit.reference.sizes import ProgramSize
+
+    convert, asked = litert_torch.convert, []
+
+    def refusing(*arguments, **named):
+        asked.append(litert_torch.config.layout_optimize_partitioner)
+        if asked[-1] == "MINCUT":
+            raise AssertionError("Attempting to convert non-NHWC compatible node to NHWC")
+        return convert(*arguments, **named)
+
+    monkeypatch.setattr(litert_torch, "convert", refusing)
+    size = ProgramSize(64, 64)
+    stage = StageProgram(build_program(PipelineConfig(), 64, 64).eval(), "layering", size)
+    export_tflite(stage, {"fp32": tmp_path / "layering.tflite"})
+    assert asked == ["MINCUT", "GREEDY"]
+    assert (tmp_path / "layering.tflite").read_bytes()[4:8] == b"TFL3"

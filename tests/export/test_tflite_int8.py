@@ -261,8 +261,8 @@ def test_what_is_no_tflite_is_refused(tmp_path, content, program, recipe):
 
 @pytest.mark.slow
 def test_the_pocket_program_turns_its_layout_a_few_times_only(tmp_path):
-    # Chosen greedily, as for so many operations litert-torch would, int8 had 330 transpositions more. Of these
-    # 56 most are turns of the fill's small planes.
+    # Chosen greedily, as for so many operations litert-torch would, int8 had 330 transpositions more.
+    # Of these 56 most are turns of the fill's small planes.
     size, config = ProgramSize(64, 96), PipelineConfig()
     ready = ready_recipe(config)
     path = tmp_path / "pocket.tflite"

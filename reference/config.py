@@ -9,7 +9,7 @@ class LayeringConfig:
 
     # Largest parallax that the camera will make, as a fraction of the long side of the program's size.
     max_parallax: float = 0.05
-    # A gap of one slope s is a hidden strip of half a pixel at full parallax; below half of it nothing counts
+    # A gap of one slope s is a hidden strip of half a pixel at full parallax; half of it starts to count.
     occupancy_start: float = 0.5
     # From there occupancy ramps from 0 to 1 while the gap to the layer in front grows by this many s.
     occupancy_ramp: float = 1.5

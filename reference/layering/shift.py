@@ -29,7 +29,7 @@ def both_ways(plane: torch.Tensor, step: int, axis: int, border: float) -> tuple
 def largest_around(plane: torch.Tensor, moves: Sequence[int], border: float) -> torch.Tensor:
     """Return the largest value of the square around each pixel: what `max_pool2d` gives.
 
-    That takes torch 15 times as long on one channel, and TFLite's processor kernels 5 times.
+    That takes torch 15 times as long on one channel, and TFLite's processor kernels 3 times.
 
     Args:
         plane: (N, C, H, W).

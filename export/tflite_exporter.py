@@ -13,6 +13,7 @@ from ..runtime.recipe import RECIPE_PRECISIONS
 from .protocol import Converted, exporters
 from .stages import StageProgram
 from .substitutions import replacements
+from .tflite_half import half_weights
 from .tflite_int8 import LAYOUTS, faithful_conversion, int8_config
 from .tflite_layout import planes_apart
 from .tflite_shields import shielded
@@ -25,8 +26,8 @@ logger = logging.getLogger(__name__)
 def export_tflite(stage: StageProgram, targets: Mapping[str, Path]) -> list[Converted]:
     """Write one stage as TFLite; see `Exporter`.
 
-    fp16 is what TFLite calls float16 quantisation: weights are stored in half precision; a CPU widens them
-    and computes in single precision, a GPU delegate may compute in half.
+    fp16 is what TFLite calls float16 quantisation: weights are stored in half precision (which of them:
+    `tflite_half`); a CPU widens them and computes in single precision, a GPU delegate may compute in half.
 
     For int8 and w8 the stage holds quantise and dequantise operations around float weights, and what it says
     is what the file does. w8 stores weights as int8 with one scale a channel; they are widened once, when
@@ -34,7 +35,6 @@ def export_tflite(stage: StageProgram, targets: Mapping[str, Path]) -> list[Conv
     """
     try:
         import litert_torch
-        from ai_edge_quantizer import quantizer
     except ModuleNotFoundError as error:
         raise MissingExtraError(error.name or "litert_torch", "tflite", "exporting to tflite") from error
     names = [plane.name for plane in stage.inputs]
@@ -57,44 +57,15 @@ def export_tflite(stage: StageProgram, targets: Mapping[str, Path]) -> list[Conv
             if layouts == LAYOUTS[-1]:
                 raise
             logger.info("tflite: layouts by minimum cut do not convert, so they are chosen greedily")
-    single = model.model_content()
+    single = bytes(model.model_content())
     written = []
     for precision, path in sorted(targets.items()):
-        content = bytes(single)
-        if precision == "fp16":
-            halver = quantizer.Quantizer(content)
-            halver.load_quantization_recipe(HALF_WEIGHTS)
-            result = halver.quantize().quantized_model
-            if result is None:
-                raise RuntimeError("ai_edge_quantizer gave no model")
-            content = bytes(result)
+        content, kept = half_weights(single, stage) if precision == "fp16" else (single, 0)
         path.write_bytes(content)
         written.append(
-            Converted(_entry(stage, precision), replacements("tflite", stage, operations(content)))
+            Converted(_entry(stage, precision), replacements("tflite", stage, operations(content), kept))
         )
     return written
-
-
-# Every weight that ai-edge-quantizer can cast, to half precision.
-HALF_WEIGHTS = [
-    {
-        "regex": ".*",
-        "operation": "*",
-        "algorithm_key": "float_casting",
-        "op_config": {
-            "weight_tensor_config": {
-                "num_bits": 16,
-                "symmetric": True,
-                "granularity": "TENSORWISE",
-                "dtype": "FLOAT",
-            },
-            "compute_precision": "FLOAT",
-            "explicit_dequantize": True,
-            "skip_checks": False,
-            "min_weight_elements": 0,
-        },
-    }
-]
 
 
 def operations(content: bytes) -> Counter[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ...reference.errors import InputError, LdikitError
 from ...reference.files import check_new
+from .make import KINDS
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -18,6 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--count", type=int, default=10_000, help="pictures")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--size", default="192x256", help="height and width; every fourth picture is turned")
+    parser.add_argument("--kind", choices=KINDS, help="of scene; all in their shares if not given")
     parser.add_argument("--views", type=int, default=6, help="pictures of each scene")
     parser.add_argument("--shard", type=int, default=250, help="pictures in a file")
     options = parser.parse_args(arguments)
@@ -41,7 +43,8 @@ def _make(options: argparse.Namespace) -> None:
         raise InputError("size must be like 192x256, count, views and shard at least 1, seed not negative")
     height, width = int(found[1]), int(found[2])
     library = open_library(options.assets)
-    stream = pictures(library, options.seed, [(height, width)] * 3 + [(width, height)], options.views)
+    sizes = [(height, width)] * 3 + [(width, height)]
+    stream = pictures(library, options.seed, sizes, options.views, options.kind)
     options.output.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng([options.seed, 1])
     for index in range(-(-options.count // options.shard)):

@@ -33,6 +33,9 @@ __all__ = ["ParityReport", "verify"]
 
 # Candidates are compared side by side; more of them would only fill memory.
 WORKERS = 2
+# Of files loaded at once. A runtime holds several times as much (packed weights, planes of the photo's size):
+# nine files of a large network would not fit; those of the pocket networks do, and share the references.
+HELD_BYTES = 256 << 20
 # Colour, disparity and occupancy all lie in [0, 1].
 DATA_RANGE = 1.0
 
@@ -143,12 +146,40 @@ def _score_size(
     references: ReferenceRuns,
     limits: Gates,
 ) -> None:
-    """Score all candidates on the photos of one size; files of other sizes are not held meanwhile."""
+    """Score all candidates on the photos of one size; other files are not held meanwhile."""
+    for together in _held_together(size, candidates):
+        _score_together(bundle, size, cases, candidates, together, references, limits)
+
+
+def _held_together(size: str, candidates: Sequence[Candidate]) -> Iterator[list[int]]:
+    """Yield the candidates that have a size, by index, as many at a time as `HELD_BYTES` allows."""
+    together, held = list[int](), 0
+    for index, candidate in enumerate(candidates):
+        if size not in candidate.entries:
+            continue
+        wanted = candidate.entries[size].bytes
+        if together and held + wanted > HELD_BYTES:
+            yield together
+            together, held = [], 0
+        together.append(index)
+        held += wanted
+    if together:
+        yield together
+
+
+def _score_together(
+    bundle: Bundle,
+    size: str,
+    cases: Sequence[Case],
+    candidates: Sequence[Candidate],
+    together: Sequence[int],
+    references: ReferenceRuns,
+    limits: Gates,
+) -> None:
+    """Score those candidates on the photos of one size, each photo's reference computed once for all."""
     members = [case for case in cases if case.size == size]
     runners = {
-        index: runner
-        for index, candidate in enumerate(candidates)
-        if size in candidate.entries and (runner := load(candidate, bundle, size)) is not None
+        index: runner for index in together if (runner := load(candidates[index], bundle, size)) is not None
     }
     hosts = {i: host_runner(bundle, candidates[i], size) for i in runners if candidates[i].emulated}
 

@@ -1,4 +1,5 @@
 import json
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -257,3 +258,33 @@ def test_two_runs_give_the_same_figures(plain_bundle: Path, photos: list[Path]) 
 
 def test_errors_of_a_missing_runtime_have_the_exit_code_of_one() -> None:
     assert BackendUnavailableError("x").exit_code == 3
+
+
+def test_files_too_large_together_are_judged_one_after_the_other(
+    kit: SimpleNamespace,
+    exported: Models,
+    bundle_of: Callable[..., Path],
+    photos: list[Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scaled = kit.edit(exported["64x96"], "disparity", "Mul", np.float32(1.05))
+    folder = bundle_of({"a.onnx": ("fp32", exported["64x96"]), "b.onnx": ("fp16", scaled)})
+    together = verify(folder, photos, pictures=False).to_json()
+    backend = backends.get("onnxruntime")
+    opened = weakref.WeakSet()
+    most = 0
+
+    def counted(*arguments, **options):
+        nonlocal most
+        runner = backend(*arguments, **options)
+        opened.add(runner)
+        most = max(most, len(opened))
+        return runner
+
+    monkeypatch.setitem(backends._entries, "onnxruntime", counted)
+    assert verify(folder, photos, pictures=False).to_json() == together
+    assert most == 2
+    most = 0
+    monkeypatch.setattr("ldikit.runtime.parity.verify.HELD_BYTES", 1)
+    assert verify(folder, photos, pictures=False).to_json() == together
+    assert most == 1

@@ -20,10 +20,21 @@ app = typer.Typer(
 )
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        sys.stdout.write(f"ldikit {version('ldikit')}\n")
+        raise typer.Exit
+
+
 @app.callback()
 def common(
     verbose: Annotated[int, typer.Option("-v", "--verbose", count=True, help="Say more; -vv: all.")] = 0,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Only results and errors.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
 ) -> None:
     """Set up logging and progress for every verb."""
     from ..reference.progress import set_quiet

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,11 @@ def test_help_names_every_verb(tmp_path: Path) -> None:
     assert done.returncode == 0
     for verb in ("build", "export", "verify", "profile", "photo", "inspect", "models", "doctor", "train"):
         assert verb in done.stdout
+
+
+def test_version_is_that_of_the_installed_package(tmp_path: Path) -> None:
+    done = run("--version", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, f"ldikit {version('ldikit')}\n")
 
 
 @pytest.mark.parametrize(

@@ -29,11 +29,11 @@ def round_activation(values: torch.Tensor, entry: ActivationScale) -> torch.Tens
     return rounded
 
 
-def round_weight(weight: torch.Tensor, scales: tuple[float, ...]) -> torch.Tensor:
-    """Return a weight as int8 holds it, in float; one scale per output channel."""
+def round_weight(weight: torch.Tensor, scales: tuple[float, ...], lowest: int) -> torch.Tensor:
+    """Return a weight as int8 from `lowest` on holds it, in float; one scale per output channel."""
     zeros = torch.zeros(len(scales), dtype=torch.int32)
     rounded: torch.Tensor = torch.fake_quantize_per_channel_affine(
-        weight, torch.tensor(scales), zeros, 0, -INT8_MAX, INT8_MAX
+        weight, torch.tensor(scales), zeros, 0, lowest, INT8_MAX
     )
     return rounded
 
@@ -110,8 +110,9 @@ class FakeQuantized(nn.Module):
             if node.op != "call_function":
                 continue
             if node.name in points.weights:
-                scales = recipe.weights[points.weights[node.name]]
-                self._weights[node.name] = round_weight(weight_of(self.graph, node), scales)
+                layer, weight = points.weights[node.name], weight_of(self.graph, node)
+                lowest = recipe.lowest_weight(layer)
+                self._weights[node.name] = round_weight(weight, recipe.weights[layer], lowest)
             if node.name in points.activations:
                 self._outputs[node.name] = recipe.activations[points.activations[node.name]]
             if node.name in points.operations:

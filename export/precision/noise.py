@@ -72,7 +72,9 @@ def _noise(
     # A fused convolution is rounded after its activation, its only user.
     result = scales.get(node.name) or scales[next(iter(node.users)).name]
     plain = weight.double().flatten(1)
-    error = round_weight(weight, recipe.weights[layer]).double().flatten(1) - plain
+    error = (
+        round_weight(weight, recipe.weights[layer], recipe.lowest_weight(layer)).double().flatten(1) - plain
+    )
     power = (given.low**2 + given.low * given.high + given.high**2) / 3
     from_input = given.scale**2 / 12 * float(plain.square().sum(1).mean())
     from_weight = power * float(error.square().sum(1).mean())

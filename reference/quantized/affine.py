@@ -19,6 +19,9 @@ SMALLEST_WEIGHT_SCALE = 2.0**-20
 """Of weights: a channel of (almost) nothing but zeros has to have some scale, and its bias, rounded to int32
 at input scale × weight scale, must not overflow: up to ±2048 × the input's scale fits."""
 
+_NEARLY_ONE = 1.001
+"""How far beside its step float32 may put a weight."""
+
 
 def affine_parameters(low: float, high: float) -> tuple[float, int]:
     """Return the scale and zero point that round a range to −128…127, real 0 to `zero_point` exactly.
@@ -50,7 +53,7 @@ def affine_parameters(low: float, high: float) -> tuple[float, int]:
 def symmetric_scales(weight: torch.Tensor, axis: int = 0) -> torch.Tensor:
     """Return the scale of each channel of a weight, for −127…127 with zero point 0.
 
-    A weight that was rounded to equal steps before keeps them, in the channels that need no −128.
+    A weight that was rounded to equal steps before keeps them, −128 included: published int8 weights use it.
 
     Args:
         weight: of a layer, any shape.
@@ -63,12 +66,13 @@ def symmetric_scales(weight: torch.Tensor, axis: int = 0) -> torch.Tensor:
     Raises:
         InputError: a weight is not finite.
     """
-    channels = weight.detach().float().movedim(axis, 0)
-    largest = channels.reshape(len(channels), -1).abs().amax(1)
+    channels = weight.detach().float().movedim(axis, 0).reshape(weight.shape[axis], -1)
+    largest = channels.abs().amax(1)
     if not bool(torch.isfinite(largest).all()):
         raise InputError("a weight to round to int8 is not finite: train or convert the network again")
     scales = largest / INT8_MAX
     step = grid_step(weight)
     if step is not None:
-        scales = torch.where(scales < 1.001 * step, step, scales)
+        above = channels.amax(1) > _NEARLY_ONE * INT8_MAX * step
+        scales = torch.where(above | (channels.amin(1) < _NEARLY_ONE * INT8_MIN * step), scales, step)
     return scales.clamp(min=SMALLEST_WEIGHT_SCALE)

@@ -94,8 +94,9 @@ def _round_weights(graph: fx.GraphModule, points: Points, recipe: NetworkRecipe)
     steps = torch.ops.quantized_decomposed
     for node in graph.graph.nodes:
         if node.name in points.weights:
-            weight, scales = weight_of(graph, node), torch.tensor(recipe.weights[points.weights[node.name]])
-            form = (scales, torch.zeros_like(scales, dtype=torch.int64), 0, -INT8_MAX, INT8_MAX, torch.int8)
+            layer, weight = points.weights[node.name], weight_of(graph, node)
+            scales, lowest = torch.tensor(recipe.weights[layer]), recipe.lowest_weight(layer)
+            form = (scales, torch.zeros_like(scales, dtype=torch.int64), 0, lowest, INT8_MAX, torch.int8)
             rounded = steps.quantize_per_channel(weight.detach(), *form)
             weight.data.copy_(steps.dequantize_per_channel(rounded, *form))
 
@@ -166,7 +167,7 @@ def _recipe_quantizer(points: Points, recipe: NetworkRecipe) -> Any:
         return QuantizationSpec(
             dtype=torch.int8,
             observer_or_fake_quant_ctr=GivenScales.with_args(scales=recipe.weights[layer]),
-            quant_min=-INT8_MAX,
+            quant_min=recipe.lowest_weight(layer),
             quant_max=INT8_MAX,
             qscheme=torch.per_channel_symmetric,
             ch_axis=0,

@@ -46,7 +46,7 @@ class NetworkRecipe:
 
     Attributes:
         activations: by tensor; empty where activations stay float.
-        weights: by layer: one scale per output channel, symmetric, −127 to 127.
+        weights: by layer: one scale per output channel, symmetric (see `lowest_weight`).
         float_layers: layers that stay float, with the reason.
         weight_only_layers: layers of which the weight alone is int8, with the reason.
     """
@@ -55,6 +55,15 @@ class NetworkRecipe:
     weights: dict[str, tuple[float, ...]] = field(default_factory=dict)
     float_layers: dict[str, str] = field(default_factory=dict)
     weight_only_layers: dict[str, str] = field(default_factory=dict)
+
+    def lowest_weight(self, layer: str) -> int:
+        """Return the lowest int8 value that a layer's weight may take.
+
+        −127 where arithmetic is int8: kernels for ARM add two products in 16 bits, which twice −128 · −128
+        exceeds (the int8 specification of TFLite asks for it too). A weight that is widened first may have
+        −128, as published ones do.
+        """
+        return INT8_MIN if layer in self.weight_only_layers else -INT8_MAX
 
 
 @dataclass(frozen=True)

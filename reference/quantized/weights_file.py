@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from ..errors import InputError
 from ..files import atomic_file
-from .recipe import INT8_MAX, Recipe
+from .recipe import INT8_MAX, INT8_MIN, Recipe
 from .trace import WRAPPER
 
 LARGEST_BYTES = 1 << 30
@@ -38,7 +38,7 @@ def write_weights(path: Path, weights: Weights, recipe: Recipe, overwrite: bool 
         scales, value = _scales(name, recipe), weight.detach()
         if scales is not None:
             grid = _along_channels(scales, value)
-            value = (value / grid).round().clamp(-INT8_MAX, INT8_MAX).to(torch.int8)
+            value = (value / grid).round().clamp(INT8_MIN, INT8_MAX).to(torch.int8)
         tensors[name] = value.contiguous()
     with atomic_file(path, overwrite) as temporary:
         save_file(tensors, temporary)

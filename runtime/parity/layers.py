@@ -114,7 +114,7 @@ def _weights(stage: str, graph: fx.GraphModule, held: NetworkRecipe) -> list[Lay
             continue
         weight = weight_of(graph, node).double()
         scales = torch.tensor(held.weights[layer], dtype=torch.float64).view(-1, *[1] * (weight.ndim - 1))
-        rounded = (weight / scales).round().clamp(-INT8_MAX, INT8_MAX) * scales
+        rounded = (weight / scales).round().clamp(held.lowest_weight(layer), INT8_MAX) * scales
         power, noise = float((weight**2).sum()), float(((rounded - weight) ** 2).sum())
         found.append(LayerScore(stage, "weight", layer, decibels(power, noise), 0.0))
     return found

@@ -36,6 +36,7 @@ def test_rounded_weights_are_rounded_no_second_time() -> None:
     torch.testing.assert_close(counts, counts.round(), atol=1e-4, rtol=0)
 
 
-def test_a_channel_that_needs_minus_128_is_scaled_by_it() -> None:
-    scales = symmetric_scales(rounded(0.01, most=128))
-    assert scales.tolist() == pytest.approx([1.28 / 127, *[0.01] * 7])
+def test_a_channel_keeps_its_step_with_minus_128_and_not_with_128() -> None:
+    weight = rounded(0.01, most=128)
+    assert symmetric_scales(weight).tolist() == pytest.approx([0.01] * 8)
+    assert symmetric_scales(-weight).tolist() == pytest.approx([1.28 / 127, *[0.01] * 7])

@@ -23,6 +23,9 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_OBSERVER = "minmax"
 
+GUARD = 16
+"""A clamp this many times as wide as what was seen guards against overflow (MI-GAN's ±256)."""
+
 
 def calibrate(
     config: PipelineConfig,
@@ -38,7 +41,7 @@ def calibrate(
         config: the pipeline.
         samples: what to run on.
         observer: name of the observer of activations whose range the network does not give itself (see
-            `given_ranges`); weights are always per channel, symmetric, by their largest magnitude.
+            `given_ranges`, `GUARD`); weights are always per channel, symmetric, by their largest magnitude.
         kept: by network: layers that are not, or not wholly, int8.
         weights_sha256: of the float networks, for the recipe.
         weights: repaired weights to observe the networks with, by "NETWORK.PARAMETER".
@@ -85,7 +88,11 @@ def _network_recipe(
     kept: KeptLayers | None,
 ) -> NetworkRecipe:
     points = tracked.points
-    given = given_ranges(tracked.graph, points)
+    given = {
+        leader: bounds
+        for leader, bounds in given_ranges(tracked.graph, points).items()
+        if not _guards(bounds, seen.get(leader))
+    }
     ranges: dict[str, Range] = {}
     for leader in dict.fromkeys(points.groups.values()):
         if leader in given:
@@ -103,6 +110,15 @@ def _network_recipe(
     }
     light = {} if kept is None else dict(kept.weight_only)
     return NetworkRecipe(activations, weight_scales(tracked), dict(points.float_layers), light)
+
+
+def _guards(bounds: tuple[float, float], seen: Observer | None) -> bool:
+    """Say whether a clamp is far outside of what an observer saw."""
+    try:
+        found = None if seen is None else seen.range()
+    except InputError:  # too few photos for this observer; what the network gives needs none
+        found = None
+    return found is not None and (found.high - found.low) * GUARD < bounds[1] - bounds[0]
 
 
 def _activation(range: Range, observer: str) -> ActivationScale:

@@ -113,8 +113,15 @@ class _Graph:
             maker = self.makers.get(node.input[1])
             if maker is not None and maker.op_type == "Transpose":
                 maker = self.makers.get(maker.input[0])
-            if maker is not None and maker.op_type == "DequantizeLinear" and maker.input[0] in self.constants:
+            if maker is not None and maker.op_type == "DequantizeLinear" and self._stored(maker.input[0]):
                 yield maker
+
+    def _stored(self, name: str) -> bool:
+        """Whether a value is a constant of the file, or (a kernel that is the same for all) one repeated."""
+        maker = self.makers.get(name)
+        if maker is not None and maker.op_type == "Expand":
+            name = maker.input[0]
+        return name in self.constants
 
     def parameters(self, node: Any, slot: Slot) -> FoundScale:
         """Return scale and zero point of a QuantizeLinear or DequantizeLinear; without the latter it is 0."""

@@ -57,21 +57,33 @@ class Held(nn.Module):
 
     normalised = True
 
-    def __init__(self) -> None:
+    def __init__(self, low: float, high: float) -> None:
         super().__init__()
-        torch.manual_seed(3)
+        self.low, self.high = low, high
         self.enter, self.head = nn.Conv2d(3, 2, 1), nn.Conv2d(2, 1, 1)
+        with torch.no_grad():
+            self.enter.weight.fill_(0.0)
+            self.enter.weight[:, 0] = torch.tensor([[[1.0]], [[-1.0]]])
+            self.enter.bias.zero_()
 
     def forward(self, photo: torch.Tensor) -> torch.Tensor:
-        result: torch.Tensor = torch.sigmoid(self.head(torch.clamp(self.enter(photo), -8.0, 7.9375)))
+        """The layer gives red and its negative: −1 to 1."""
+        result: torch.Tensor = torch.sigmoid(self.head(torch.clamp(self.enter(photo), self.low, self.high)))
         return result
 
 
 def test_a_range_that_the_network_gives_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(depth_networks._entries, "held", lambda height, width: Held().eval())
+    monkeypatch.setitem(depth_networks._entries, "held", lambda height, width: Held(-8.0, 7.9375).eval())
     held = calibrate(PipelineConfig(depth="held"), samples(1)).networks["depth"].activations
     assert held["enter"] == ActivationScale(0.0625, 0, -8.0, 7.9375, "the network")
     assert held["input/photo"].observer == "minmax" and held["input/photo"].high == pytest.approx(1.0)
+
+
+def test_a_clamp_far_outside_of_what_is_seen_is_no_range(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(depth_networks._entries, "guarded", lambda height, width: Held(-256.0, 256.0).eval())
+    guarded = calibrate(PipelineConfig(depth="guarded"), samples(1)).networks["depth"].activations
+    assert guarded["enter"].observer == "minmax"
+    assert (guarded["enter"].low, guarded["enter"].high) == (-1.0, 1.0)
 
 
 def test_the_recipe_makes_a_program_close_to_the_float_one(recipe: Recipe) -> None:

@@ -41,6 +41,14 @@ def test_numbers_are_read_in_the_order_of_the_graph(tmp_path):
     assert [(f.scales, f.zero_points) for f in found.weights] == [((0.5,), (0,))]
 
 
+def test_a_kernel_that_is_stored_once_and_repeated_is_a_layer(tmp_path):
+    text = TEXT.replace("DequantizeLinear <axis = 0> (w, ws, wz)", "DequantizeLinear <axis = 0> (v, ws, wz)")
+    text = text.replace("float o = ", "int64[4] n = {1, 1, 1, 1},\n float o = ")
+    text = text.replace("  wd = ", "  v = Expand (w, n)\n  wd = ")
+    found = read_scales(save(text, tmp_path / "a.onnx"), SLOTS)
+    assert [(f.scales, f.zero_points) for f in found.weights] == [((0.5,), (0,))]
+
+
 def test_a_reader_with_other_numbers_is_given_too(tmp_path):
     text = TEXT.replace("y = DequantizeLinear (yq, t, z)", "y = DequantizeLinear (yq, s, z)")
     found = read_scales(save(text, tmp_path / "a.onnx"), SLOTS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import sys
+import warnings
 from typing import Annotated
 
 import typer
@@ -45,6 +46,8 @@ def common(
         level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr
     )
     logging.getLogger("ldikit").setLevel(level)
+    # torch warns of its own classes wherever a traced network is copied.
+    warnings.filterwarnings("ignore", "`isinstance\\(treespec, LeafSpec\\)`", FutureWarning)
 
 
 # What Typer returns for Ctrl-C, after the shell's custom of 128 + the signal's number.

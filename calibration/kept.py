@@ -5,6 +5,8 @@ from fnmatch import fnmatchcase
 
 from ..reference.config import PipelineConfig
 from ..reference.errors import InputError
+from ..reference.quantized.grid import needs_plus_128
+from ..reference.quantized.qdq import weight_of
 from ..reference.sizes import LANDSCAPE
 from .network_runs import KeptLayers, NetworkRuns
 
@@ -18,13 +20,23 @@ def layers_of(config: PipelineConfig) -> dict[str, list[str]]:
 DEPTH_REASON = "int8 activations of a depth network move where scenes tear, more than the gates allow"
 
 
-def depth_arithmetic(layers: Mapping[str, Sequence[str]]) -> dict[str, KeptLayers]:
-    """Return that the depth network computes in float, with int8 weights.
+BEYOND_REASON = "its weight was published on steps of which it takes +128, one more than int8 holds"
 
-    Args:
-        layers: by network, see `layers_of`.
-    """
-    return {"depth": KeptLayers(weight_only=dict.fromkeys(layers["depth"], DEPTH_REASON))}
+
+def depth_arithmetic(config: PipelineConfig) -> dict[str, KeptLayers]:
+    """Return that a pipeline's depth network computes in float, with int8 weights where int8 holds them."""
+    tracked = NetworkRuns(config).networks(LANDSCAPE.height, LANDSCAPE.width)["depth"]
+    stay_float: dict[str, str] = {}
+    weight_only: dict[str, str] = {}
+    for node in tracked.graph.graph.nodes:
+        layer = tracked.points.layers.get(node.name)
+        if layer is None:
+            continue
+        if needs_plus_128(weight_of(tracked.graph, node)):
+            stay_float[layer] = BEYOND_REASON
+        else:
+            weight_only[layer] = DEPTH_REASON
+    return {"depth": KeptLayers(stay_float, weight_only)}
 
 
 def kept_by_patterns(

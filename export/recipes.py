@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..calibration.calibrate import DEFAULT_OBSERVER, calibrate, kept_layers
-from ..calibration.kept import depth_arithmetic, layers_of
+from ..calibration.kept import depth_arithmetic
 from ..calibration.network_runs import KeptLayers, NetworkRuns
 from ..calibration.samples import CalibrationSamples, scene_samples
 from ..reference.config import PipelineConfig
@@ -112,7 +112,7 @@ def calibrated_by_default(config: PipelineConfig, samples: CalibrationSamples) -
     Depth that is int8 throughout is as accurate but tears elsewhere, and has failed the gates with every
     network measured. Who wants it makes its recipe by `calibrated` (`ldikit calibrate`).
     """
-    recipe = calibrated(config, samples, kept=depth_arithmetic(layers_of(config)))
+    recipe = calibrated(config, samples, kept=depth_arithmetic(config))
     origin = f"calibrated on {recipe.data['source']}; of the depth network the weights alone are int8"
     return ReadyRecipe(recipe, None, origin)
 

@@ -29,3 +29,9 @@ def grid_step(weight: torch.Tensor) -> float | None:
     counts = magnitudes / step
     on_steps = bool(((counts - counts.round()).abs() <= TOLERANCE).all())
     return step if on_steps and counts.max() <= INT8_MAX + 1 + TOLERANCE else None
+
+
+def needs_plus_128(weight: torch.Tensor) -> bool:
+    """Say whether a weight lies on steps of which it takes +128: int8 would round that channel again."""
+    step = grid_step(weight)
+    return step is not None and bool(weight.detach().max() > (INT8_MAX + 0.5) * step)

@@ -86,8 +86,8 @@ def test_half_precision_is_what_the_name_says(program_export):
     assert half_weights(program_export.paths["fp32"], format) == 0
     # All of PocketInpaint's seventeen convolutions but the last; the depth network stays single.
     assert half_weights(program_export.paths["fp16"], format) >= 16
-    kept = [s for s in program_export.files["fp16"].substitutions if "single precision" in s.replacement]
-    assert bool(kept) == (format != "tflite")  # TFLite computes in single precision throughout
+    # In TFLite, weights of the depth network that half precision does not hold.
+    assert any("single precision" in s.replacement for s in program_export.files["fp16"].substitutions)
 
 
 def test_the_declared_layout_is_the_platforms_own(program_export):

@@ -186,3 +186,30 @@ def test_a_recipe_of_another_network_is_refused(
 ) -> None:
     with pytest.raises(InputError, match=said):
         quantize_graph(graph, change(recipe, what))
+
+
+@pytest.mark.parametrize(("weight_only", "lowest"), [(False, -127), (True, -128)])
+def test_minus_128_is_for_weights_that_are_widened_before_use(weight_only: bool, lowest: int) -> None:
+    class Published(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.only, self.head = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 1, 1)
+            with torch.no_grad():
+                self.only.weight.copy_(torch.arange(-128.0, -20).reshape(4, 3, 3, 3) / 64)
+
+        def forward(self, photo: torch.Tensor) -> torch.Tensor:
+            result: torch.Tensor = self.head(self.only(photo))
+            return result
+
+    graph = trace(Published().eval(), "depth", 32, 32)
+    light = {"only": "published"} if weight_only else {}
+    points = find_points(graph, weight_only=light)
+    activations = {
+        name: ActivationScale(1.0, 0, -128.0, 127.0, "given") for name in points.activations.values()
+    }
+    recipe = NetworkRecipe(activations, {"only": (1 / 64,) * 4}, dict(points.float_layers), light)
+    for folded, dtype, steps in ((True, torch.int8, 1), (False, torch.float32, 64)):
+        quantized = quantize_graph(graph, recipe, folded)
+        tensors = (*quantized.parameters(), *quantized.buffers())
+        held = [t for t in tensors if t.shape == (4, 3, 3, 3) and t.dtype == dtype]
+        assert [float(t.min()) * steps for t in held] == [lowest]

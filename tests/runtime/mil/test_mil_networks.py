@@ -13,6 +13,10 @@ from mil_networks import NETWORKS, make
 # Sizes at which every operation of the published size is there; a multiple of 14 for Depth-Anything.
 SMALL = {"Depth-Anything-V2-Small": 56, "ldikit, pocket": 128}
 
+# Of the range. Steep steps multiply what float32 rounds: on this noise torch's own program is up to 6e-6 from
+# float64, and two that sum in another order differ by twice that.
+LARGEST_ERROR = {"ldikit, pocket": 2e-5}
+
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
@@ -27,4 +31,4 @@ def test_a_converted_network_gives_what_torch_gives(name, convert, relative_erro
     got = model.predict({model.inputs[0].name: x.numpy()})
     for array, expected in zip(got.values(), wanted, strict=True):
         assert np.ptp(array) > 0
-        assert relative_error(array, expected.numpy()) <= 1e-5
+        assert relative_error(array, expected.numpy()) <= LARGEST_ERROR.get(name, 1e-5)

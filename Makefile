@@ -24,7 +24,7 @@ test: install
 test-slow: install
 	$(BIN)/python -m pytest -m "slow and not networks"
 
-# Half an hour: builds with every published depth and inpainting network, of random weights where there are no others.
+# About an hour: builds with every published depth and inpainting network, of random weights where there are no others.
 networks: install
 	$(BIN)/python -m pytest -m networks
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from ..errors import InputError
-from .grid import grid_step
+from .grid import grid_step, takes_plus_128
 from .recipe import INT8_MAX, INT8_MIN
 
 SMALLEST_SCALE = 2.0**-14
@@ -18,9 +18,6 @@ SMALLEST_SCALE = 2.0**-14
 SMALLEST_WEIGHT_SCALE = 2.0**-20
 """Of weights: a channel of (almost) nothing but zeros has to have some scale, and its bias, rounded to int32
 at input scale × weight scale, must not overflow: up to ±2048 × the input's scale fits."""
-
-_NEARLY_ONE = 1.001
-"""How far beside its step float32 may put a weight."""
 
 
 def affine_parameters(low: float, high: float) -> tuple[float, int]:
@@ -73,6 +70,5 @@ def symmetric_scales(weight: torch.Tensor, axis: int = 0) -> torch.Tensor:
     scales = largest / INT8_MAX
     step = grid_step(weight)
     if step is not None:
-        above = channels.amax(1) > _NEARLY_ONE * INT8_MAX * step
-        scales = torch.where(above | (channels.amin(1) < _NEARLY_ONE * INT8_MIN * step), scales, step)
+        scales = torch.where(takes_plus_128(channels, step), scales, step)
     return scales.clamp(min=SMALLEST_WEIGHT_SCALE)

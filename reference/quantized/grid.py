@@ -31,7 +31,20 @@ def grid_step(weight: torch.Tensor) -> float | None:
     return step if on_steps and counts.max() <= INT8_MAX + 1 + TOLERANCE else None
 
 
+def takes_plus_128(channels: torch.Tensor, step: float) -> torch.Tensor:
+    """Say of every channel of a weight on its own steps whether one of its weights is 128 of them.
+
+    Args:
+        channels: (channels, weights).
+        step: from `grid_step`.
+
+    Returns:
+        (channels,) bool. int8 holds −128, but not +128.
+    """
+    return channels.amax(1) > (INT8_MAX + 0.5) * step
+
+
 def needs_plus_128(weight: torch.Tensor) -> bool:
-    """Say whether a weight lies on steps of which it takes +128: int8 would round that channel again."""
+    """Say whether int8 would round a channel of a weight that lies on its own steps again, for its +128."""
     step = grid_step(weight)
-    return step is not None and bool(weight.detach().max() > (INT8_MAX + 0.5) * step)
+    return step is not None and bool(takes_plus_128(weight.detach().flatten(1), step).any())

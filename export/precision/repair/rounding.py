@@ -62,16 +62,19 @@ def round_weights(
         for node in tracked.graph.graph.nodes:
             if node.target in CONVOLUTIONS and layer_of(node) in found[stage]:
                 weight = weight_of(tracked.graph, node)
-                scales = torch.tensor(recipe.network(stage).weights[layer_of(node)])
+                held, layer = recipe.network(stage), layer_of(node)
+                scales, lowest = torch.tensor(held.weights[layer]), held.lowest_weight(layer)
                 name = str(node.args[1].target)  # type: ignore[union-attr]
-                own[name] = rounded_jointly(weight.flatten(1), scales, found[stage][layer_of(node)]).view_as(
+                own[name] = rounded_jointly(weight.flatten(1), scales, found[stage][layer], lowest).view_as(
                     weight
                 )
         weights.update({f"{stage}.{name}": parameter for name, parameter in own.items()})
     return weights
 
 
-def rounded_jointly(weight: torch.Tensor, scales: torch.Tensor, products: torch.Tensor) -> torch.Tensor:
+def rounded_jointly(
+    weight: torch.Tensor, scales: torch.Tensor, products: torch.Tensor, lowest: int = -INT8_MAX
+) -> torch.Tensor:
     """Round the weights of a layer one after the other, each with what the rounding before it left over.
 
     Args:
@@ -79,9 +82,10 @@ def rounded_jointly(weight: torch.Tensor, scales: torch.Tensor, products: torch.
         scales: one step an output.
         products: Σ x·xᵀ over what the inputs are: (inputs, inputs), or (outputs, inputs, inputs) where every
             output has inputs of its own.
+        lowest: int8 value that a weight may take.
 
     Returns:
-        Like `weight`: whole multiples, at most 127, of each output's step.
+        Like `weight`: whole multiples, `lowest` to 127, of each output's step.
     """
     left, step = weight.double().clone(), scales.double()
     square = products.double() if products.dim() == 3 else products.double()[None]
@@ -92,7 +96,7 @@ def rounded_jointly(weight: torch.Tensor, scales: torch.Tensor, products: torch.
     factor = torch.linalg.cholesky(torch.cholesky_inverse(torch.linalg.cholesky(square)), upper=True)
     result = torch.empty_like(left)
     for index in range(left.shape[1]):
-        result[:, index] = (left[:, index] / step).round().clamp(-INT8_MAX, INT8_MAX) * step
+        result[:, index] = (left[:, index] / step).round().clamp(lowest, INT8_MAX) * step
         error = (left[:, index] - result[:, index]) / factor[:, index, index]
         left[:, index + 1 :] -= error[:, None] * factor[:, index, index + 1 :]
     return result.float()

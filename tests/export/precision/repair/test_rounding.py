@@ -103,3 +103,10 @@ def test_inputs_of_layers_are_what_they_multiply() -> None:
 def test_no_photo(runs, recipe) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(InputError, match="no photo"):
         round_weights(runs, recipe, [])
+
+
+def test_weights_on_their_steps_stay_there_down_to_the_lowest_value() -> None:
+    weight = torch.tensor([[-128.0, 100.0, 7.0]]) / 64
+    scales, products = torch.tensor([1 / 64]), torch.eye(3, dtype=torch.float64)
+    torch.testing.assert_close(rounded_jointly(weight, scales, products, -128), weight)
+    assert float(rounded_jointly(weight, scales, products).min()) == -127 / 64

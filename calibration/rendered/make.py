@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .country import country
+from .heaps import heap, still
 from .library import Library
 from .mesh import Array
 from .photo import develop
@@ -22,6 +23,8 @@ KINDS: dict[str, tuple[Callable[[Rng, Library], Stage | None], float]] = {
     "street": (street, 0.14),
     "country": (country, 0.16),
     "road": (road, 0.10),
+    "heap": (heap, 0.12),
+    "still": (still, 0.12),
 }
 """Each kind: how it is built, and its share of the pictures."""
 

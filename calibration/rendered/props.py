@@ -84,7 +84,7 @@ def cutout(rng: Rng, library: Library, height: float) -> Mesh | None:
     return card(height * columns / rows, height, Material((1.0, 1.0, 1.0), name, cutout=True))
 
 
-def _thing(rng: Rng, library: Library, largest: float) -> Item | None:
+def small_thing(rng: Rng, library: Library, largest: float) -> Item | None:
     """One small thing at the origin."""
     drawn = rng.random()
     if drawn < 0.2:
@@ -129,7 +129,7 @@ def clutter(
     for _ in range(count * 3):
         if len(taken) >= count:
             break
-        item = _thing(rng, library, min(largest, max(width, depth)))
+        item = small_thing(rng, library, min(largest, max(width, depth)))
         if item is None:
             continue
         sx, sy, sz = (float(v) for v in item.mesh.size)

@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 import logging
+import re
 import signal
 import sys
 import warnings
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from ..reference.errors import LdikitError
 
+_SHARED = re.compile(r"-[qv]+|--quiet|--verbose")
+
+
+class _SharedAnywhere(TyperGroup):
+    """Takes what all verbs share after the verb as well, where most people put it."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Move the shared options to the front, up to a `--`."""
+        end = args.index("--") if "--" in args else len(args)
+        shared = [argument for argument in args[:end] if _SHARED.fullmatch(argument)]
+        others = [argument for argument in args[:end] if not _SHARED.fullmatch(argument)]
+        return super().parse_args(ctx, [*shared, *others, *args[end:]])
+
+
 app = typer.Typer(
     name="ldikit",
+    cls=_SharedAnywhere,
     help="One photo to a layered depth image, as phone-ready models proven equal to the reference.",
     no_args_is_help=True,
     add_completion=False,

@@ -1,5 +1,6 @@
 """The command line as a user meets it: exit codes, one-line errors, nothing left behind."""
 
+import logging
 import os
 import subprocess
 import sys
@@ -8,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ldikit.cli import app
 from PIL import Image
+from typer.testing import CliRunner
 
 LDIKIT = Path(sys.executable).parent / "ldikit"
 
@@ -36,6 +39,33 @@ def test_help_names_every_verb(tmp_path: Path) -> None:
 def test_version_is_that_of_the_installed_package(tmp_path: Path) -> None:
     done = run("--version", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, f"ldikit {version('ldikit')}\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "quiet", "level"),
+    [
+        (["-q", "models", "list"], True, "ERROR"),
+        (["models", "list", "--quiet"], True, "ERROR"),
+        (["models", "list", "-vv"], False, "DEBUG"),
+        (["models", "-v", "list"], False, "INFO"),
+    ],
+)
+def test_shared_options_count_before_and_after_the_verb(
+    arguments: list[str], quiet: bool, level: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_to: list[bool] = []
+    monkeypatch.setattr("ldikit.reference.progress.set_quiet", set_to.append)
+    logger = logging.getLogger("ldikit")
+    monkeypatch.setattr(logger, "level", logging.WARNING)
+    assert CliRunner().invoke(app, arguments).exit_code == 0
+    assert set_to == [quiet]
+    assert logging.getLevelName(logger.level) == level
+
+
+def test_after_two_dashes_nothing_is_an_option(tmp_path: Path) -> None:
+    done = run("inspect", "--", "-q", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "-q" in done.stderr
 
 
 @pytest.mark.parametrize(

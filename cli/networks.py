@@ -46,6 +46,7 @@ def train(
             "--learning-rate counts steps.",
         ),
     ] = False,
+    device: Annotated[str, typer.Option(help="Where torch trains: cpu, or cuda, there in bfloat16.")] = "cpu",
     overwrite: Overwrite = False,
 ) -> None:
     """Train a pocket network; started again after a cut, it goes on from its last checkpoint."""
@@ -62,7 +63,7 @@ def train(
     if stage == "inpaint":
         if int8_weights:
             raise InputError("--int8-weights is for depth: inpainting is calibrated as it is")
-        means = train_pocket_inpaint(output, views, batch, config, start, photos, overwrite)
+        means = train_pocket_inpaint(output, views, batch, config, start, photos, overwrite, device)
     else:
         folders = [*(rendered or [])]
         if (photos is None) != (teacher is None):
@@ -73,7 +74,7 @@ def train(
             folders.append(f"{labels}={photos_share}")
         sources = parse_sources(folders, scenes)
         means = train_pocket_depth(
-            output, views, batch, config, sources, start, develop, int8_weights, overwrite
+            output, views, batch, config, sources, start, develop, int8_weights, overwrite, device
         )
     say(f"{output}: " + ", ".join(f"{name} {value:.4f}" for name, value in means.items()))
 

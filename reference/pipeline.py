@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from .config import PipelineConfig
-from .errors import BackendUnavailableError, InputError
+from .devices import check_device
 from .layering.soft import Gap, SoftLayering
 from .ldi import LDI, OUTPUT_NAMES
 from .networks import depth_network, inpaint_network
@@ -60,12 +60,7 @@ class Reference:
     half: bool = False
 
     def __post_init__(self) -> None:
-        try:
-            kind = torch.device(self.device).type
-        except RuntimeError as error:
-            raise InputError(f"torch knows no device {self.device!r}: give cpu or cuda") from error
-        if kind == "cuda" and not torch.cuda.is_available():
-            raise BackendUnavailableError(f"no CUDA device for {self.device!r} here: give cpu")
+        check_device(self.device)
         self._programs: dict[ProgramSize, PhotoToLDI] = {}
 
     def program(self, size: ProgramSize) -> PhotoToLDI:

@@ -80,7 +80,8 @@ class PocketDepth(nn.Module):
         """Set the size of the smaller photos that `at_inner_size` gets."""
         self.inner_size = height, width
         cells = -(-height // 32), -(-width // 32)
-        rows = torch.linspace(-1.0, 1.0, cells[0]).view(1, 1, -1, 1).expand(1, 1, *cells)
+        device = next((weight.device for weight in self.parameters()), None)
+        rows = torch.linspace(-1.0, 1.0, cells[0], device=device).view(1, 1, -1, 1).expand(1, 1, *cells)
         self.register_buffer("rows", rows.contiguous(), persistent=False)
 
     def forward(self, photo: torch.Tensor) -> torch.Tensor:

@@ -8,6 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from ..depth.pocket import PocketDepth
+from ..devices import training_autocast
 from ..errors import InputError
 from ..weights.store import load_weights
 from .lite0 import lite0_encoder
@@ -32,6 +33,7 @@ def train_depth(
     start: Path | None = None,
     overwrite: bool = False,
     evaluate: Callable[[PocketDepth], dict[str, float]] | None = None,
+    device: str = "cpu",
 ) -> dict[str, float]:
     """Train the pocket depth network and write its weights.
 
@@ -47,6 +49,7 @@ def train_depth(
         start: weights to begin from (see `load_start`); None begins at random.
         overwrite: replace an existing `output`.
         evaluate: measures the averaged weights now and then; its numbers go to the log.
+        device: where it runs; see `check_device`. On a GPU the network computes in bfloat16.
 
     Returns:
         The mean of every term of the loss over the last tenth of the steps.
@@ -54,7 +57,7 @@ def train_depth(
     torch.manual_seed(config.seed)
     network = PocketDepth(64, 64)
     known = load_start(network, start) if start is not None else set[str]()
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     network.train()
     for name, module in network.named_modules():
         if isinstance(module, nn.BatchNorm2d) and f"{name}.running_mean" in known:
@@ -74,7 +77,9 @@ def train_depth(
             twice = _Twice(photo, truth)
             photo, truth = twice.photo, twice.truth
         network.look_at(photo.shape[2], photo.shape[3])
-        prediction = network.at_inner_size(photo.contiguous(memory_format=torch.channels_last))
+        with training_autocast(photo.device):
+            prediction = network.at_inner_size(photo.contiguous(memory_format=torch.channels_last))
+        prediction = prediction.float()
         one = torch.ones_like(truth)
         terms = {
             "l1": 0.5 * (prediction - truth).abs().mean(),
@@ -118,8 +123,10 @@ class _Twice:
         self.down, self.across = (
             int(value) for value in torch.randint(-LARGEST_SHIFT, LARGEST_SHIFT + 1, (2,))
         )
-        changed = _shifted(photo[:half], self.down, self.across) * (1.0 + 0.1 * torch.randn(half, 1, 1, 1))
-        changed = changed + 0.01 * torch.randn_like(changed)
+        # Drawn on the CPU, so that the checkpoint's state gives the same draws on any device.
+        light, noise = torch.randn(half, 1, 1, 1), torch.randn(photo[:half].shape)
+        changed = _shifted(photo[:half], self.down, self.across) * (1.0 + 0.1 * light.to(photo.device))
+        changed = changed + 0.01 * noise.to(photo.device)
         levels = 31.0 if float(torch.rand(())) < 0.3 else 255.0
         changed = (changed.clamp(0.0, 1.0) * levels).round() / levels
         self.photo = torch.cat([photo[:half], changed])

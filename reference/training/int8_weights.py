@@ -35,6 +35,7 @@ def round_depth(
     start: Path,
     overwrite: bool = False,
     evaluate: Callable[[PocketDepth], dict[str, float]] | None = None,
+    device: str = "cpu",
 ) -> dict[str, float]:
     """Put a trained depth network on int8 steps, and train it to give what it gave before.
 
@@ -50,6 +51,7 @@ def round_depth(
         start: weights of the whole network.
         overwrite: replace an existing `output`.
         evaluate: see `train_depth`.
+        device: where it runs, in single precision; see `check_device`.
 
     Returns:
         The mean of every term of the loss over the last tenth of the steps.
@@ -61,6 +63,7 @@ def round_depth(
     network = PocketDepth(64, 64)
     load_weights(network, start)
     settle_norms(network.eval())
+    network.to(device)
     teacher = copy.deepcopy(network).requires_grad_(False)
     biases = [parameter for name, parameter in network.named_parameters() if name.endswith("bias")]
     network.requires_grad_(False)

@@ -47,7 +47,7 @@ def train(
     goes on from there when it is started again with the same settings. It is removed at the end.
 
     Args:
-        network: trained in place.
+        network: trained in place, on the device that it is on.
         loss_of: terms of the loss of one batch by name; they are added up.
         batches: called with the step to begin at; gives float32 arrays by name.
         output: where the weights go, beside a log of one JSON line every `log_every` steps and a plot of it.
@@ -68,6 +68,7 @@ def train(
     """
     torch.manual_seed(config.seed)
     check_new(output, overwrite)
+    device = next(network.parameters()).device
     optimiser = torch.optim.AdamW(
         groups or [{"params": list(network.parameters())}],
         config.learning_rate,
@@ -83,7 +84,7 @@ def train(
     for step in track(range(first, config.steps), f"training {output.stem}"):
         for group in optimiser.param_groups:
             group["lr"] = learning_rate_at(step, config) * group.get("rate", 1.0)
-        terms = loss_of({name: torch.from_numpy(array) for name, array in next(drawn).items()})
+        terms = loss_of({name: torch.from_numpy(array).to(device) for name, array in next(drawn).items()})
         loss = torch.stack(list(terms.values())).sum()
         if not torch.isfinite(loss):
             raise FloatingPointError(f"the loss is not finite at step {step}: {terms}")

@@ -47,12 +47,13 @@ def measure(
     """
     # Some of its normalisations may be training and some not.
     rows, modes = network.rows, [(module, module.training) for module in network.modules()]
+    device = next(network.parameters()).device
     network.eval()
     errors = []
     with torch.inference_mode():
         for photo, disparity in pictures:
             network.look_at(photo.shape[1], photo.shape[2])
-            guess = network.at_inner_size(torch.from_numpy(photo)[None])[0, 0].numpy()
+            guess = network.at_inner_size(torch.from_numpy(photo)[None].to(device))[0, 0].cpu().numpy()
             errors.append((ordinal_error(guess, disparity[0]), aligned_error(guess, disparity[0])))
     network.rows = rows
     for module, training in modes:

@@ -109,7 +109,7 @@ class State:
                 )
             self.network.load_state_dict(held["network"])
             self.optimiser.load_state_dict(held["optimiser"])
-            self.mean = {name: held["mean"][name] for name in self.mean}
+            self.mean = {name: held["mean"][name].to(own.device) for name, own in self.mean.items()}
             torch.set_rng_state(held["random"])
             self.rows, step = list(held["rows"]), int(held["step"])
         except (OSError, EOFError, KeyError, TypeError, ValueError, RuntimeError, UnpicklingError) as error:
@@ -120,4 +120,4 @@ class State:
 def write_weights(weights: Mapping[str, torch.Tensor], path: Path, overwrite: bool = True) -> None:
     """Write weights as safetensors."""
     with atomic_file(path, overwrite) as file:
-        save_file({name: value.contiguous() for name, value in weights.items()}, file)
+        save_file({name: value.cpu().contiguous() for name, value in weights.items()}, file)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ldikit.cli import app
+from ldikit.reference.errors import LdikitError
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -44,10 +45,10 @@ def test_version_is_that_of_the_installed_package(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "quiet", "level"),
     [
-        (["-q", "models", "list"], True, "ERROR"),
-        (["models", "list", "--quiet"], True, "ERROR"),
-        (["models", "list", "-vv"], False, "DEBUG"),
-        (["models", "-v", "list"], False, "INFO"),
+        (["-q", "inspect", "nosuch"], True, "ERROR"),
+        (["inspect", "nosuch", "--quiet"], True, "ERROR"),
+        (["inspect", "-vv", "nosuch"], False, "DEBUG"),
+        (["models", "get", "nosuch", "-v"], False, "INFO"),
     ],
 )
 def test_shared_options_count_before_and_after_the_verb(
@@ -57,7 +58,7 @@ def test_shared_options_count_before_and_after_the_verb(
     monkeypatch.setattr("ldikit.reference.progress.set_quiet", set_to.append)
     logger = logging.getLogger("ldikit")
     monkeypatch.setattr(logger, "level", logging.WARNING)
-    assert CliRunner().invoke(app, arguments).exit_code == 0
+    assert isinstance(CliRunner().invoke(app, arguments).exception, LdikitError)
     assert set_to == [quiet]
     assert logging.getLevelName(logger.level) == level
 

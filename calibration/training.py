@@ -54,23 +54,19 @@ def train_pocket_depth(
         development: shards that are measured, never learnt from.
         int8_weights: learn nothing new, but weights that int8 holds exactly; see `round_depth`.
         overwrite: replace an existing `output`.
-        device: where torch trains, such as "cuda".
+        device: where torch trains, such as "cuda"; see `check_device`.
 
     Returns:
         The mean of every term of the loss over the last tenth of the steps.
 
     Raises:
-        InputError: output exists or cannot be written, `start` does not fit, a folder holds no shards, torch
-            knows no such device.
-        BackendUnavailableError: the device is not here.
+        InputError: output exists or cannot be written, `start` does not fit, a folder holds no shards.
     """
-    from ..reference.devices import check_device
     from ..reference.training.depth import train_depth
     from ..reference.training.int8_weights import round_depth
     from .mixture import mixed_batches
     from .shards import shard_files
 
-    check_device(device)
     if int8_weights and start is None:
         raise InputError("weights are put on int8 steps at the end of a training: give them with --start")
     folders = [source.folder for source in sources if source.folder is not None]
@@ -101,12 +97,10 @@ def train_pocket_inpaint(
     Args:
         photos: folder of photos that cut-outs are filled from, beside the bundled ones; see `hidden_batches`.
     """
-    from ..reference.devices import check_device
     from ..reference.layering.soft import SoftLayering
     from ..reference.training.inpaint import train_inpaint
     from .hidden import hidden_batches
 
-    check_device(device)
     if photos is not None:
         folder_photos(photos)
     # The parallax in pixels is that of the program on the phone, whatever the size of the scenes.

@@ -51,6 +51,7 @@ def train(
 ) -> None:
     """Train a pocket network; started again after a cut, it goes on from its last checkpoint."""
     from ..calibration.training import STAGES, parse_sources, train_pocket_depth, train_pocket_inpaint
+    from ..reference.devices import check_device
     from ..reference.files import check_new
     from ..reference.training.state import TrainingConfig
     from ..runtime.console import say
@@ -58,6 +59,7 @@ def train(
     if stage not in STAGES:
         raise InputError(f"unknown network to train {stage!r}: one of {', '.join(STAGES)}")
     check_new(output, overwrite)
+    check_device(device)
     config = TrainingConfig(steps=steps, learning_rate=learning_rate, seed=seed)
     views = sizes_of(size)[0]
     if stage == "inpaint":
